@@ -1,0 +1,1 @@
+"""Sales credit: accounts, entries, postings, levels, statements, exports."""

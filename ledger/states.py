@@ -1,0 +1,35 @@
+"""Kinds of ledger accounts and entries."""
+
+from __future__ import annotations
+
+import enum
+
+
+class AccountKind(enum.StrEnum):
+    """What an account of a dealer and a program year holds."""
+
+    SALES_CREDIT = "sales_credit"
+    OTHER_PURCHASES = "other_purchases"
+    ISSUANCE = "issuance"
+    """The other side of both: what the program has granted this dealer in this year, below zero."""
+
+
+TOTAL_KINDS = (AccountKind.SALES_CREDIT, AccountKind.OTHER_PURCHASES)
+"""The accounts whose balances make up the level total, always shown apart (program rules, section 7)."""
+
+
+class EntryKind(enum.StrEnum):
+    """Why an entry was posted."""
+
+    ORDER = "order"
+    CANCELLATION = "cancellation"
+    ADJUSTMENT = "adjustment"
+    OTHER_PURCHASE = "other_purchase"
+
+
+ENTRY_WORDS = {
+    EntryKind.ORDER: "Order",
+    EntryKind.CANCELLATION: "Cancellation",
+    EntryKind.ADJUSTMENT: "Adjustment",
+    EntryKind.OTHER_PURCHASE: "Other purchase",
+}

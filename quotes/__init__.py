@@ -1,0 +1,1 @@
+"""Price lists, quotes, revisions, approvals and orders."""

@@ -1,0 +1,224 @@
+"""The dealer's decision on a submitted revision: approve, ask for changes, decline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from quotes.models import Approval, LineRemark, Quote, Revision, RevisionLine
+from quotes.operations.quotes import locked_quote, locked_revision, supersede_before
+from quotes.rules import ATTESTATION_VERSION, ATTESTATIONS, canonical_json, is_expired
+from quotes.states import REVISION_MOVES, RevisionState, ServicesState
+from referral.errors import Refusal
+from referral.ids import new_id
+from referral.models import Referral
+from referral.operations.records import (
+    guard_permission,
+    guard_reason,
+    queue_mail_to_role,
+    record_event,
+)
+from referral.permissions import CompanyKind, Permission, Role, Viewer
+from referral.queries.companies import check_account_number
+from referral.queries.settings import today
+from referral.states import next_state
+from referral.text import fold, fold_account_number
+
+NO_REMARKS: Mapping[UUID, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Where an approval came from: network address, browser string, sign-in."""
+
+    address: str
+    browser: str
+    login: str
+
+
+def _decidable(
+    tx: Session, actor: Viewer, at: datetime, ref: str, revision_number: int, digest: str
+) -> tuple[Quote, Revision]:
+    """Lock and guard what a decision is about; the digest is of the content the person saw."""
+    guard_permission(actor, Permission.QUOTE_DECIDE)
+    quote = locked_quote(tx, actor, ref)
+    if quote.dealer_id != actor.company_id or not actor.acts_as(CompanyKind.DEALER):
+        raise Refusal("forbidden")
+    revision = locked_revision(tx, quote, revision_number)
+    if revision.state is RevisionState.DRAFT:
+        raise Refusal("not_found")
+    if revision.state is RevisionState.SUPERSEDED:
+        raise Refusal("stale_revision")
+    if digest != revision.digest:
+        raise Refusal("digest_mismatch")
+    return quote, revision
+
+
+def approve_revision(
+    tx: Session,
+    *,
+    actor: Viewer,
+    at: datetime,
+    ref: str,
+    revision_number: int,
+    digest: str,
+    attested: frozenset[str],
+    typed_account_number: str,
+    typed_name: str,
+    evidence: Evidence,
+) -> Approval:
+    """The revision is approved, on the four attestations, by this person; proposed services are agreed.
+
+    Approving twice is one approval: the first is returned. An earlier approved revision is superseded.
+    Raises Refusal(forbidden), (not_found), (stale_revision), (digest_mismatch), (not_pending),
+    (quote_expired), (account_number_missing), (account_number_unknown_for_dealer),
+    (attestation_missing), (typed_account_mismatch), (typed_name_mismatch). Program rules, section 5.
+    """
+    quote, revision = _decidable(tx, actor, at, ref, revision_number, digest)
+    before = tx.get(Approval, (quote.dealer_id, quote.id, revision_number))
+    if before is not None:
+        return before
+    if revision.state is not RevisionState.SUBMITTED:
+        raise Refusal("not_pending", details={"state": revision.state.value})
+    day = today(tx, at)
+    if is_expired(revision.expires_on, day):
+        raise Refusal("quote_expired")
+    check_account_number(tx, dealer_id=quote.dealer_id, number=revision.account_number, day=day)
+    missing = [name for name in ATTESTATIONS if name not in attested]
+    if missing:
+        raise Refusal("attestation_missing", field=missing[0])
+    if fold_account_number(typed_account_number) != fold_account_number(revision.account_number):
+        raise Refusal("typed_account_mismatch", field="typed_account_number")
+    if fold(typed_name) != fold(actor.name):
+        raise Refusal("typed_name_mismatch", field="typed_name")
+    approval = Approval(
+        dealer_id=quote.dealer_id,
+        quote_id=quote.id,
+        revision_number=revision_number,
+        digest=digest,
+        attestation_version=ATTESTATION_VERSION,
+        attestation_text=canonical_json(dict(ATTESTATIONS)),
+        typed_account_number=typed_account_number.strip(),
+        typed_name=typed_name.strip(),
+        approved_by=actor.user_id,
+        approved_at=at,
+        address=evidence.address,
+        browser=evidence.browser,
+        login=evidence.login,
+        **dict.fromkeys(ATTESTATIONS, True),
+    )
+    tx.add(approval)
+    if revision.services_state is ServicesState.PROPOSED:
+        revision.services_state = ServicesState.AGREED
+    _settle(tx, actor, at, quote, revision, "approve", "", ref)
+    supersede_before(tx, quote, revision, {RevisionState.APPROVED})
+    tx.flush()
+    return approval
+
+
+def request_changes(
+    tx: Session,
+    *,
+    actor: Viewer,
+    at: datetime,
+    ref: str,
+    revision_number: int,
+    digest: str,
+    reason: str,
+    remarks: Mapping[UUID, str] = NO_REMARKS,
+) -> Revision:
+    """The revision goes back to the account with a reason and remarks on single lines.
+
+    Raises Refusal(forbidden), (not_found), (stale_revision), (digest_mismatch), (not_pending),
+    (reason_required), (not_on_revision).
+    """
+    quote, revision = _decidable(tx, actor, at, ref, revision_number, digest)
+    said = {line_id: text.strip() for line_id, text in remarks.items() if text.strip()}
+    if not reason.strip() and not said:
+        raise Refusal("reason_required", field="reason")
+    lines = set(
+        tx.scalars(
+            sa.select(RevisionLine.line_id).where(
+                RevisionLine.dealer_id == quote.dealer_id,
+                RevisionLine.quote_id == quote.id,
+                RevisionLine.revision_number == revision_number,
+            )
+        )
+    )
+    if not said.keys() <= lines:
+        raise Refusal("not_on_revision")
+    _settle(tx, actor, at, quote, revision, "request_changes", reason.strip(), ref)
+    tx.add_all(
+        LineRemark(
+            dealer_id=quote.dealer_id,
+            id=new_id(),
+            quote_id=quote.id,
+            revision_number=revision_number,
+            line_id=line_id,
+            text=text,
+            made_by=actor.user_id,
+            made_at=at,
+        )
+        for line_id, text in said.items()
+    )
+    return revision
+
+
+def decline_revision(
+    tx: Session, *, actor: Viewer, at: datetime, ref: str, revision_number: int, digest: str, reason: str
+) -> Revision:
+    """The dealer does not want this revision.
+
+    Raises Refusal(forbidden), (not_found), (stale_revision), (digest_mismatch), (not_pending),
+    (reason_required).
+    """
+    quote, revision = _decidable(tx, actor, at, ref, revision_number, digest)
+    guard_reason(reason)
+    _settle(tx, actor, at, quote, revision, "decline", reason.strip(), ref)
+    return revision
+
+
+_EVENTS = {
+    "approve": ("revision.approved", "is approved"),
+    "request_changes": ("revision.sent_back", "is sent back with a request for changes"),
+    "decline": ("revision.declined", "is declined"),
+}
+
+
+def _settle(
+    tx: Session,
+    actor: Viewer,
+    at: datetime,
+    quote: Quote,
+    revision: Revision,
+    verb: str,
+    reason: str,
+    ref: str,
+) -> None:
+    revision.state = next_state(REVISION_MOVES, verb, revision.state, "not_pending")
+    revision.decided_by, revision.decided_at, revision.decision_reason = actor.user_id, at, reason
+    event, words = _EVENTS[verb]
+    record_event(
+        tx,
+        actor=actor,
+        at=at,
+        company_id=quote.dealer_id,
+        event=event,
+        subject=ref,
+        details={"revision": revision.number, "digest": revision.digest, "reason": reason},
+    )
+    referral = tx.get_one(Referral, (quote.dealer_id, quote.referral_id))
+    queue_mail_to_role(
+        tx,
+        at=at,
+        company_id=quote.account_id,
+        role=Role.ACCOUNT_BUILDER,
+        subject=f"{ref} {words}: {referral.project_name}",
+        body=f"Revision {revision.number} of {ref} {words} by {actor.name}. {reason}\n",
+    )

@@ -1,0 +1,450 @@
+"""Building a quote: drafts, their lines and services, submission."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from quotes.models import PriceItem, PriceList, Quote, Revision, RevisionLine, RevisionService
+from quotes.queries.price_lists import items_by_model_number, price_list_on
+from quotes.queries.quotes import (
+    content_lines,
+    content_services,
+    quote_by_ref,
+    quote_ref,
+    revision_digests,
+    sees_drafts,
+)
+from quotes.rules import MAX_LINES, ContentLine, last_valid_day
+from quotes.states import REVISION_MOVES, RevisionState, ServiceKind, ServicesState
+from referral.db import locked
+from referral.errors import Problem, Refusal
+from referral.ids import new_id
+from referral.models import Referral
+from referral.money import format_cents
+from referral.operations.records import guard_permission, next_number, queue_mail_to_role, record_event
+from referral.permissions import CompanyKind, Permission, Role, Viewer
+from referral.queries.companies import check_account_number, is_qualified_on
+from referral.queries.referrals import dealer_of_number, referrals_seen_by
+from referral.queries.settings import today, whole_number_setting
+from referral.states import ReferralState, next_state
+from referral.text import fold_model_number
+
+
+@dataclass(frozen=True)
+class LineInput:
+    """A product line as typed or imported. `list_price_cents` None takes the list's price.
+
+    `line_id` None is a new line.
+    """
+
+    model_number: str
+    quantity: int
+    room: str
+    line_id: UUID | None = None
+    list_price_cents: int | None = None
+
+
+@dataclass(frozen=True)
+class ServiceInput:
+    """A service or labor line as typed, in cents."""
+
+    kind: ServiceKind
+    description: str
+    amount_cents: int
+
+
+def locked_quote(tx: Session, actor: Viewer, ref: str) -> Quote:
+    """Return the quote, locked: every write about it takes this lock first. Raises Refusal(not_found)."""
+    dealer_id, number = dealer_of_number(tx, ref, "Q")
+    quote = locked(tx, quote_by_ref(actor, dealer_id, number))
+    if quote is None:
+        raise Refusal("not_found")
+    return quote
+
+
+def guard_account_side(actor: Viewer, quote: Quote) -> None:
+    """Guard: the actor's company makes this quote. Raises Refusal(forbidden)."""
+    if not sees_drafts(actor, quote):
+        raise Refusal("forbidden")
+
+
+def locked_revision(tx: Session, quote: Quote, number: int) -> Revision:
+    """Return a revision under its quote's lock. Raises Refusal(not_found)."""
+    revision = locked(
+        tx,
+        sa.select(Revision).where(
+            Revision.dealer_id == quote.dealer_id, Revision.quote_id == quote.id, Revision.number == number
+        ),
+    )
+    if revision is None:
+        raise Refusal("not_found")
+    return revision
+
+
+def start_quote(tx: Session, *, actor: Viewer, at: datetime, referral_ref: str) -> tuple[Quote, str]:
+    """An accepted referral has a quote with an empty first draft; returns it with its public number.
+
+    Raises Refusal(forbidden), (not_found), (referral_closed) unless accepted, (account_not_qualified).
+    """
+    guard_permission(actor, Permission.QUOTE_BUILD)
+    dealer_id, number = dealer_of_number(tx, referral_ref, "R")
+    referral = locked(
+        tx,
+        referrals_seen_by(actor).where(Referral.dealer_id == dealer_id, Referral.number == number),
+    )
+    if referral is None:
+        raise Refusal("not_found")
+    if referral.account_id != actor.company_id or not actor.acts_as(CompanyKind.ACCOUNT):
+        raise Refusal("forbidden")
+    if referral.state is not ReferralState.ACCEPTED:
+        raise Refusal("referral_closed")
+    if not is_qualified_on(tx, referral.account_id, today(tx, at)):
+        raise Refusal("account_not_qualified")
+    quote = Quote(
+        dealer_id=dealer_id,
+        id=new_id(),
+        number=next_number(tx, dealer_id, "Q"),
+        account_id=referral.account_id,
+        referral_id=referral.id,
+        latest_revision=1,
+        created_by=actor.user_id,
+        created_at=at,
+    )
+    tx.add(quote)
+    tx.flush()
+    tx.add(_new_draft(quote, 1, actor, at))
+    ref = quote_ref(tx, quote)
+    record_event(
+        tx,
+        actor=actor,
+        at=at,
+        company_id=dealer_id,
+        event="quote.started",
+        subject=ref,
+        details={"referral": referral_ref},
+    )
+    return quote, ref
+
+
+def _new_draft(quote: Quote, number: int, actor: Viewer, at: datetime) -> Revision:
+    return Revision(
+        dealer_id=quote.dealer_id,
+        quote_id=quote.id,
+        number=number,
+        state=RevisionState.DRAFT,
+        services_state=ServicesState.OPEN,
+        account_number="",
+        note="",
+        draft_version=1,
+        created_by=actor.user_id,
+        created_at=at,
+        decision_reason="",
+    )
+
+
+def start_revision(tx: Session, *, actor: Viewer, at: datetime, ref: str) -> Revision:
+    """The quote has a next draft, a copy of the newest revision; an existing draft is that draft.
+
+    The newest revision stays as it is until the draft is submitted. Raises Refusal(forbidden), (not_found).
+    """
+    guard_permission(actor, Permission.QUOTE_BUILD)
+    quote = locked_quote(tx, actor, ref)
+    guard_account_side(actor, quote)
+    newest = locked_revision(tx, quote, quote.latest_revision)
+    if newest.state is RevisionState.DRAFT:
+        return newest
+    lines = content_lines(tx, quote, newest.number)
+    services = content_services(tx, quote, newest.number)
+    quote.latest_revision += 1
+    draft = _new_draft(quote, quote.latest_revision, actor, at)
+    draft.account_number, draft.note = newest.account_number, newest.note
+    is_none = newest.services_state is ServicesState.NONE
+    draft.services_state = ServicesState.NONE if is_none else ServicesState.PROPOSED if services else ServicesState.OPEN
+    tx.add(draft)
+    tx.flush()
+    _add_lines(tx, draft, lines)
+    _add_services(tx, draft, [ServiceInput(row.kind, row.description, row.amount_cents) for row in services])
+    record_event(
+        tx,
+        actor=actor,
+        at=at,
+        company_id=quote.dealer_id,
+        event="revision.started",
+        subject=ref,
+        details={"revision": draft.number},
+    )
+    return draft
+
+
+def save_draft(
+    tx: Session,
+    *,
+    actor: Viewer,
+    at: datetime,
+    ref: str,
+    revision_number: int,
+    draft_version: int | None,
+    account_number: str,
+    note: str,
+    lines: Sequence[LineInput],
+    services: Sequence[ServiceInput],
+    has_no_services: bool,
+) -> Revision:
+    """The draft says exactly this. Prices come from the list valid today; a given one must equal it.
+
+    `draft_version` is the version the editor read (None does not check). Raises Refusal(forbidden),
+    (not_found), (revision_immutable), (stale_draft), (invalid_input), and with one problem a line:
+    (model_number_unknown), (not_list_price).
+    """
+    guard_permission(actor, Permission.QUOTE_BUILD)
+    quote = locked_quote(tx, actor, ref)
+    guard_account_side(actor, quote)
+    revision = locked_revision(tx, quote, revision_number)
+    if revision.state is not RevisionState.DRAFT:
+        raise Refusal("revision_immutable")
+    if draft_version is not None and draft_version != revision.draft_version:
+        raise Refusal("stale_draft")
+    if len(lines) > MAX_LINES:
+        raise Refusal("invalid_input", f"A revision has at most {MAX_LINES:,} lines.", "lines")
+    price_list = price_list_on(tx, today(tx, at))
+    _clear_content(tx, revision)
+    _add_lines(tx, revision, _priced(tx, price_list, content_lines_before(tx, quote), lines))
+    _add_services(tx, revision, [] if has_no_services else services)
+    revision.account_number = account_number.strip()
+    revision.note = note
+    revision.services_state = (
+        ServicesState.NONE if has_no_services else ServicesState.PROPOSED if services else ServicesState.OPEN
+    )
+    revision.draft_version += 1
+    record_event(
+        tx,
+        actor=actor,
+        at=at,
+        company_id=quote.dealer_id,
+        event="draft.saved",
+        subject=ref,
+        details={"revision": revision_number, "lines": len(lines)},
+    )
+    return revision
+
+
+def content_lines_before(tx: Session, quote: Quote) -> frozenset[UUID]:
+    """Return every line id the quote ever used: a draft may carry these on, no foreign ones."""
+    return frozenset(
+        tx.scalars(
+            sa.select(RevisionLine.line_id)
+            .where(RevisionLine.dealer_id == quote.dealer_id, RevisionLine.quote_id == quote.id)
+            .distinct()
+        )
+    )
+
+
+def _priced(
+    tx: Session, price_list: PriceList, known: frozenset[UUID], lines: Sequence[LineInput]
+) -> list[ContentLine]:
+    items = items_by_model_number(tx, price_list, [line.model_number for line in lines])
+    problems: list[Problem] = []
+    priced: list[ContentLine] = []
+    used: set[UUID] = set()
+    for index, line in enumerate(lines):
+        item = items.get(fold_model_number(line.model_number))
+        if item is None:
+            problems.append(
+                Problem(
+                    "model_number_unknown",
+                    f"{line.model_number} is not on price list {price_list.version}.",
+                    f"lines-{index}-model_number",
+                )
+            )
+            continue
+        given = line.list_price_cents
+        if given is not None and given != item.list_price_cents:
+            problems.append(
+                Problem(
+                    "not_list_price",
+                    f"Line {index + 1}: list price {format_cents(item.list_price_cents)}, given {format_cents(given)}.",
+                    f"lines-{index}-list_price",
+                )
+            )
+            continue
+        line_id = line.line_id if line.line_id in known and line.line_id not in used else None
+        line_id = line_id or new_id()
+        used.add(line_id)
+        priced.append(_content_line(line_id, item, line.room, line.quantity))
+    if problems:
+        raise Refusal(problems[0].code, problems[0].message, problems[0].field, problems=tuple(problems))
+    return priced
+
+
+def _content_line(line_id: UUID, item: PriceItem, room: str, quantity: int) -> ContentLine:
+    return ContentLine(
+        line_id=line_id,
+        model_number=item.model_number,
+        description=item.description,
+        family=item.family,
+        category=item.category,
+        unit=item.unit,
+        room=room,
+        quantity=quantity,
+        list_price_cents=item.list_price_cents,
+    )
+
+
+def _clear_content(tx: Session, revision: Revision) -> None:
+    for table in (RevisionLine, RevisionService):
+        tx.execute(
+            sa.delete(table).where(
+                table.dealer_id == revision.dealer_id,
+                table.quote_id == revision.quote_id,
+                table.revision_number == revision.number,
+            )
+        )
+
+
+def _add_lines(tx: Session, revision: Revision, lines: Sequence[ContentLine]) -> None:
+    if lines:
+        tx.execute(
+            sa.insert(RevisionLine),
+            [
+                {
+                    "dealer_id": revision.dealer_id,
+                    "quote_id": revision.quote_id,
+                    "revision_number": revision.number,
+                    "position": position,
+                    **vars(line),
+                }
+                for position, line in enumerate(lines, 1)
+            ],
+        )
+
+
+def _add_services(tx: Session, revision: Revision, services: Sequence[ServiceInput]) -> None:
+    if services:
+        tx.execute(
+            sa.insert(RevisionService),
+            [
+                {
+                    "dealer_id": revision.dealer_id,
+                    "quote_id": revision.quote_id,
+                    "revision_number": revision.number,
+                    "position": position,
+                    **vars(service),
+                }
+                for position, service in enumerate(services, 1)
+            ],
+        )
+
+
+def submit_revision(
+    tx: Session, *, actor: Viewer, at: datetime, ref: str, revision_number: int, draft_version: int | None
+) -> Revision:
+    """The dealer can decide on the draft: list, prices, last day and digests are pinned, nothing changes.
+
+    An earlier revision that waits or was sent back is superseded. Raises Refusal(forbidden), (not_found),
+    (revision_immutable), (stale_draft), (empty_quote), (account_not_qualified),
+    (account_number_missing), (account_number_unknown_for_dealer), (model_number_unknown).
+    """
+    guard_permission(actor, Permission.QUOTE_BUILD)
+    quote = locked_quote(tx, actor, ref)
+    guard_account_side(actor, quote)
+    revision = locked_revision(tx, quote, revision_number)
+    if revision.state is not RevisionState.DRAFT:
+        raise Refusal("revision_immutable")
+    if draft_version is not None and draft_version != revision.draft_version:
+        raise Refusal("stale_draft")
+    day = today(tx, at)
+    if not is_qualified_on(tx, quote.account_id, day):
+        raise Refusal("account_not_qualified")
+    check_account_number(tx, dealer_id=quote.dealer_id, number=revision.account_number, day=day)
+    lines = content_lines(tx, quote, revision_number)
+    if not lines:
+        raise Refusal("empty_quote")
+    price_list = price_list_on(tx, day)
+    typed = [LineInput(row.model_number, row.quantity, row.room, row.line_id) for row in lines]
+    lines = tuple(_priced(tx, price_list, frozenset(row.line_id for row in lines), typed))
+    for line in lines:
+        tx.execute(
+            sa.update(RevisionLine)
+            .where(
+                RevisionLine.dealer_id == revision.dealer_id,
+                RevisionLine.quote_id == revision.quote_id,
+                RevisionLine.revision_number == revision.number,
+                RevisionLine.line_id == line.line_id,
+            )
+            .values(
+                description=line.description,
+                family=line.family,
+                category=line.category,
+                unit=line.unit,
+                list_price_cents=line.list_price_cents,
+            )
+        )
+    _pin(tx, quote, revision, price_list, lines, day)
+    revision.submitted_by, revision.submitted_at = actor.user_id, at
+    revision.state = next_state(REVISION_MOVES, "submit", revision.state, "revision_immutable")
+    supersede_before(tx, quote, revision, {RevisionState.SUBMITTED, RevisionState.CHANGES_REQUESTED})
+    record_event(
+        tx,
+        actor=actor,
+        at=at,
+        company_id=quote.dealer_id,
+        event="revision.submitted",
+        subject=ref,
+        details={"revision": revision_number, "digest": revision.digest},
+    )
+    _tell_approvers(tx, at, quote, revision, ref)
+    return revision
+
+
+def _pin(
+    tx: Session,
+    quote: Quote,
+    revision: Revision,
+    price_list: PriceList,
+    lines: Sequence[ContentLine],
+    day: date,
+) -> None:
+    digests = revision_digests(tx, quote, revision, price_list, lines)
+    revision.price_list_id, revision.currency = price_list.id, price_list.currency
+    revision.submitted_on = day
+    revision.expires_on = last_valid_day(day, whole_number_setting(tx, "quote_valid_days", day))
+    revision.products_digest = digests.products
+    revision.services_digest = digests.services
+    revision.digest = digests.both
+
+
+def supersede_before(tx: Session, quote: Quote, revision: Revision, states: set[RevisionState]) -> None:
+    """Earlier revisions in these states give way to this one."""
+    earlier = tx.scalars(
+        sa.select(Revision)
+        .where(
+            Revision.dealer_id == quote.dealer_id,
+            Revision.quote_id == quote.id,
+            Revision.number < revision.number,
+            Revision.state.in_(states),
+        )
+        .order_by(Revision.number)
+    )
+    for row in earlier:
+        row.state = next_state(REVISION_MOVES, "supersede", row.state, "not_pending")
+
+
+def _tell_approvers(tx: Session, at: datetime, quote: Quote, revision: Revision, ref: str) -> None:
+    referral = tx.get_one(Referral, (quote.dealer_id, quote.referral_id))
+    queue_mail_to_role(
+        tx,
+        at=at,
+        company_id=quote.dealer_id,
+        role=Role.DEALER_APPROVER,
+        subject=f"{ref} waits for your approval: {referral.project_name}",
+        body=(
+            f"Revision {revision.number} of {ref} for {referral.project_name}, {referral.place}, waits for "
+            f"your decision through {revision.expires_on}. Sign in to read it line by line.\n"
+        ),
+    )

@@ -1,0 +1,1 @@
+"""Reads of the quotes floor, one file per document."""

@@ -1,0 +1,209 @@
+"""Price lists as they hold on a day, their items, and what changes from one version to the next."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from quotes.models import PriceItem, PriceList
+from quotes.states import Category
+from referral.errors import Refusal
+from referral.queries.settings import today
+from referral.text import fold, fold_model_number
+
+SEARCH_ROWS = 12
+"""Items a search offers."""
+ITEM_ROWS = 100
+"""Items on one page of a list."""
+
+
+def price_list_on(tx: Session, day: date) -> PriceList:
+    """Return the version valid on the day: the one that started last. Raises Refusal(price_list_missing)."""
+    price_list = tx.scalars(
+        sa.select(PriceList).where(PriceList.valid_from <= day).order_by(PriceList.valid_from.desc()).limit(1)
+    ).first()
+    if price_list is None:
+        raise Refusal("price_list_missing")
+    return price_list
+
+
+def items_by_model_number(tx: Session, price_list: PriceList, model_numbers: Iterable[str]) -> dict[str, PriceItem]:
+    """Return the named items of a version by folded model number; unknown ones are missing."""
+    wanted = {fold_model_number(text) for text in model_numbers}
+    rows = tx.scalars(
+        sa.select(PriceItem).where(PriceItem.price_list_id == price_list.id, PriceItem.model_number.in_(wanted))
+    )
+    return {row.model_number: row for row in rows}
+
+
+def search_items(tx: Session, *, at: datetime, words: str) -> tuple[PriceItem, ...]:
+    """Return SEARCH_ROWS items of today's list that have all words, exact model numbers first."""
+    price_list = price_list_on(tx, today(tx, at))
+    tokens = [token.replace("\\", "").replace("%", "").replace("_", "") for token in fold(words).split()][:6]
+    tokens = [token for token in tokens if token]
+    if not tokens:
+        return ()
+    statement = sa.select(PriceItem).where(PriceItem.price_list_id == price_list.id)
+    for token in tokens:
+        statement = statement.where(PriceItem.search_text.contains(token))
+    exact = fold_model_number(words)
+    return tuple(
+        tx.scalars(
+            statement.order_by(
+                sa.case(
+                    (PriceItem.model_number == exact, 0),
+                    (PriceItem.model_number.startswith(exact, autoescape=True), 1),
+                    else_=2,
+                ),
+                PriceItem.model_number,
+            ).limit(SEARCH_ROWS)
+        )
+    )
+
+
+@dataclass(frozen=True)
+class PriceListRow:
+    """A version as the list of versions shows it."""
+
+    version: int
+    valid_from: date
+    valid_to: date | None
+    is_current: bool
+    item_count: int
+    source: str
+    published_at: datetime
+
+
+def price_lists_page(tx: Session, *, at: datetime) -> tuple[PriceListRow, ...]:
+    """Return every version, newest first; each ends on the day before the next one starts."""
+    day = today(tx, at)
+    rows: list[PriceListRow] = []
+    next_start: date | None = None
+    for price_list in tx.scalars(sa.select(PriceList).order_by(PriceList.valid_from.desc())):
+        rows.append(
+            PriceListRow(
+                version=price_list.version,
+                valid_from=price_list.valid_from,
+                valid_to=None if next_start is None else date.fromordinal(next_start.toordinal() - 1),
+                is_current=price_list.valid_from <= day and (next_start is None or day < next_start),
+                item_count=price_list.item_count,
+                source=price_list.source,
+                published_at=price_list.published_at,
+            )
+        )
+        next_start = price_list.valid_from
+    return tuple(rows)
+
+
+def price_list_by_version(tx: Session, version: int) -> PriceList:
+    """Return a version. Raises Refusal(not_found)."""
+    price_list = tx.scalars(sa.select(PriceList).where(PriceList.version == version)).one_or_none()
+    if price_list is None:
+        raise Refusal("not_found")
+    return price_list
+
+
+@dataclass(frozen=True)
+class ItemsPage:
+    """A page of a version's items by model number; `after` continues it."""
+
+    price_list: PriceList
+    items: tuple[PriceItem, ...]
+    after: str | None
+
+
+def items_page(tx: Session, *, version: int, words: str = "", after: str = "") -> ItemsPage:
+    """Return ITEM_ROWS items of a version; `words` narrows. Raises Refusal(not_found)."""
+    price_list = price_list_by_version(tx, version)
+    statement = sa.select(PriceItem).where(PriceItem.price_list_id == price_list.id, PriceItem.model_number > after)
+    for token in fold(words).split()[:6]:
+        statement = statement.where(PriceItem.search_text.contains(token, autoescape=True))
+    items = tx.scalars(statement.order_by(PriceItem.model_number).limit(ITEM_ROWS + 1)).all()
+    return ItemsPage(
+        price_list=price_list,
+        items=tuple(items[:ITEM_ROWS]),
+        after=items[ITEM_ROWS - 1].model_number if len(items) > ITEM_ROWS else None,
+    )
+
+
+@dataclass(frozen=True)
+class NewItem:
+    """An item as a file states it."""
+
+    model_number: str
+    description: str
+    family: str
+    category: Category
+    unit: str
+    list_price_cents: int
+
+
+class ItemChange(enum.StrEnum):
+    """How an item differs from the version before."""
+
+    NEW = "new"
+    PRICE = "price"
+    WORDS = "words"
+    RETIRED = "retired"
+
+
+@dataclass(frozen=True)
+class ItemDiff:
+    """One difference between two versions; a side is None where the item is new or retired."""
+
+    change: ItemChange
+    model_number: str
+    description: str
+    before_cents: int | None
+    after_cents: int | None
+
+
+@dataclass(frozen=True)
+class PriceListDiff:
+    """What a file would change against the version valid the day before it starts."""
+
+    before_version: int | None
+    same: int
+    changes: tuple[ItemDiff, ...]
+
+
+def diff_price_list(tx: Session, *, items: Mapping[str, NewItem], valid_from: date) -> PriceListDiff:
+    """Return the difference to the version the new one would follow."""
+    before = tx.scalars(
+        sa.select(PriceList).where(PriceList.valid_from < valid_from).order_by(PriceList.valid_from.desc()).limit(1)
+    ).first()
+    old: dict[str, PriceItem] = {}
+    if before is not None:
+        rows = tx.scalars(sa.select(PriceItem).where(PriceItem.price_list_id == before.id))
+        old = {row.model_number: row for row in rows}
+    changes = []
+    same = 0
+    for number in sorted(items.keys() | old.keys()):
+        was, becomes = old.get(number), items.get(number)
+        if was is None and becomes is not None:
+            change = ItemDiff(ItemChange.NEW, number, becomes.description, None, becomes.list_price_cents)
+        elif was is not None and becomes is None:
+            change = ItemDiff(ItemChange.RETIRED, number, was.description, was.list_price_cents, None)
+        elif was is not None and becomes is not None:
+            if _same_item(was, becomes):
+                same += 1
+                continue
+            kind = ItemChange.PRICE if was.list_price_cents != becomes.list_price_cents else ItemChange.WORDS
+            change = ItemDiff(kind, number, becomes.description, was.list_price_cents, becomes.list_price_cents)
+        changes.append(change)
+    return PriceListDiff(None if before is None else before.version, same, tuple(changes))
+
+
+def _same_item(was: PriceItem, becomes: NewItem) -> bool:
+    return (was.description, was.family, was.category, was.unit, was.list_price_cents) == (
+        becomes.description,
+        becomes.family,
+        becomes.category,
+        becomes.unit,
+        becomes.list_price_cents,
+    )

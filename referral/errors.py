@@ -1,0 +1,87 @@
+"""Refusals: the anticipated no's of the program, each with a stable code. They know no HTTP."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+REFUSALS: Mapping[str, str] = MappingProxyType(
+    {
+        "account_inactive": "This company is not active on the chosen day.",
+        "account_not_qualified": "The account is not Ketra qualified on this day.",
+        "account_number_missing": "State the dealer's Lutron account number first.",
+        "account_number_taken": "This account number already belongs to a company on these days.",
+        "account_number_unknown_for_dealer": "This account number is not one of the dealer's.",
+        "already_cancelled": "This quantity is cancelled already.",
+        "attestation_missing": "Confirm every statement before you go on.",
+        "code_taken": "This code is taken; choose another.",
+        "digest_mismatch": "The content changed since you opened it. Read it again.",
+        "email_taken": "This e-mail address already has a user.",
+        "empty_order": "Choose at least one line to order.",
+        "empty_quote": "A quote needs at least one line before it is submitted.",
+        "exceeds_approved_qty": "This is more than what is approved and not yet ordered.",
+        "exceeds_ordered_qty": "This is more than what is ordered and not yet cancelled.",
+        "file_changed": "The file is not the one you previewed. Upload it again.",
+        "file_has_errors": "The file has rows that cannot be read. Mend them and upload it again.",
+        "file_too_large_or_not_a_workbook": "This file is too large, or not a workbook that can be read.",
+        "forbidden": "Your role does not allow this.",
+        "idempotency_key_missing": "An order needs an idempotency key.",
+        "idempotency_key_reused": "This key was used before with other content.",
+        "invalid_input": "Something in the form needs your attention.",
+        "invitation_expired": "This invitation is used up or has expired. Ask for a new one.",
+        "levels_invalid": "Levels need distinct names and rising thresholds that start at 0.",
+        "model_number_unknown": "This model number is not on the price list.",
+        "not_found": "There is nothing here that you may see.",
+        "not_list_price": "Ketra products are quoted at exactly list price.",
+        "not_on_revision": "This line is not on the approved revision.",
+        "not_pending": "This is settled already.",
+        "price_list_missing": "No price list is valid on this day.",
+        "price_list_date_taken": "A price list already starts on this day.",
+        "quote_expired": "This revision has expired. Ask the account for a new one.",
+        "reason_required": "Give a reason.",
+        "referral_closed": "This referral is closed.",
+        "referral_conflict": "This project already has an open referral.",
+        "revision_immutable": "A submitted revision is never changed. Start the next revision.",
+        "revision_not_approved": "Only an approved revision can be ordered.",
+        "role_not_for_company": "This role does not fit the kind of company.",
+        "same_company": "Dealer and qualified account must be different companies.",
+        "services_not_agreed": "Service and labor prices are not agreed yet.",
+        "setting_invalid": "This is not a value the setting can take.",
+        "sign_in_failed": "E-mail and password do not match.",
+        "stale_draft": "Someone else saved this draft in the meantime. Read it again.",
+        "stale_revision": "There is a newer revision. Read that one.",
+        "typed_account_mismatch": "The account number you typed is not the one on the quote.",
+        "typed_name_mismatch": "Type your own name, as it stands in your profile.",
+    }
+)
+"""Every refusal code and its plain sentence; pages, the API, imports and the docs show these."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong at one place: `field` is a form field name, a cell address or ''."""
+
+    code: str
+    message: str
+    field: str = ""
+
+
+@dataclass(eq=False)
+class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not an error
+    """An anticipated no. `field` names the input that caused it; `problems` list several at once.
+
+    `details` holds JSON-ready facts such as the expected and the given price in cents.
+    """
+
+    code: str
+    message: str = ""
+    field: str = ""
+    details: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    problems: Sequence[Problem] = ()
+
+    def __post_init__(self) -> None:
+        """Fill in the code's own sentence; an unknown code is a programming mistake (KeyError)."""
+        self.message = self.message or REFUSALS[self.code]
+        super().__init__(f"{self.code}: {self.message}")

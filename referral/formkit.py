@@ -1,0 +1,191 @@
+"""Form fields that read what people type the one way the house reads it, and the base of every form."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable
+from datetime import date
+from typing import Any, TypeVar
+
+from flask_wtf import FlaskForm
+from wtforms import (
+    DateField,
+    EmailField,
+    Field,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+    TextAreaField,
+    ValidationError,
+)
+from wtforms.validators import InputRequired, Length, Optional
+from wtforms.widgets import CheckboxInput, ListWidget
+
+from referral.money import MAX_CENTS, MAX_QUANTITY, NotANumber, format_cents, parse_cents, parse_quantity
+from referral.text import clean_line, clean_paragraphs, fold_model_number
+
+LINE_LENGTH = 200
+PARAGRAPH_LENGTH = 4_000
+EARLIEST_DAY = date(2000, 1, 1)
+LATEST_DAY = date(2099, 12, 31)
+
+Member = TypeVar("Member", bound=enum.StrEnum)
+
+
+class HouseForm(FlaskForm):
+    """The base of every form. `form_errors` are shown on top, field errors beside their field."""
+
+
+def _needed(is_optional: bool, more: Iterable[Callable[..., None]]) -> list[Any]:
+    first = Optional(strip_whitespace=True) if is_optional else InputRequired("This is needed.")
+    return [first, *more]
+
+
+class LineField(StringField):
+    """One cleaned line of text; '' where optional and empty."""
+
+    def __init__(
+        self, label: str, *, optional: bool = False, longest: int = LINE_LENGTH, **kwargs: Any  # noqa: ANN401
+    ) -> None:
+        """Take at most `longest` characters."""
+        super().__init__(label, _needed(optional, [Length(max=longest)]), **kwargs)
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        """Clean what came in; a text of white space alone is missing."""
+        super().process_formdata(valuelist)
+        self.data = clean_line(self.data or "")
+        self.raw_data = [self.data] if valuelist else valuelist
+
+
+class ParagraphField(TextAreaField):
+    """Several cleaned lines of text; '' where optional and empty."""
+
+    def __init__(
+        self, label: str, *, optional: bool = False, longest: int = PARAGRAPH_LENGTH, **kwargs: Any  # noqa: ANN401
+    ) -> None:
+        """Take at most `longest` characters."""
+        super().__init__(label, _needed(optional, [Length(max=longest)]), **kwargs)
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        """Clean what came in; a text of white space alone is missing."""
+        super().process_formdata(valuelist)
+        self.data = clean_paragraphs(self.data or "")
+        self.raw_data = [self.data] if valuelist else valuelist
+
+
+class AddressField(EmailField):
+    """An e-mail address: something, an @, something with a dot or localhost; 254 characters at most."""
+
+    def __init__(self, label: str, **kwargs: Any) -> None:  # noqa: ANN401
+        """Ask for an address."""
+        super().__init__(label, _needed(is_optional=False, more=[Length(max=254), _is_address]), **kwargs)
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        """Clean what came in."""
+        super().process_formdata(valuelist)
+        self.data = clean_line(self.data or "")
+
+
+def _is_address(_form: object, field: Field) -> None:
+    local, at, domain = (field.data or "").rpartition("@")
+    if not (local and at and domain) or " " in field.data or "@" in local:
+        raise ValidationError("Type an e-mail address such as ann@example.com.")
+
+
+class CentsField(StringField):
+    """An amount of money as people type it; `data` is cents, None where optional and empty."""
+
+    def __init__(
+        self,
+        label: str,
+        *,
+        optional: bool = False,
+        minimum: int = 0,
+        maximum: int = MAX_CENTS,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> None:
+        """Take an amount from `minimum` to `maximum` cents."""
+        self.minimum, self.maximum = minimum, maximum
+        super().__init__(label, _needed(optional, []), **kwargs)
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        """Parse what came in."""
+        text = str(valuelist[0]).strip() if valuelist else ""
+        self.data = None
+        if text:
+            try:
+                self.data = parse_cents(text, minimum=self.minimum, maximum=self.maximum)
+            except NotANumber as error:
+                raise ValueError(str(error)) from error
+
+    def _value(self) -> str:
+        if self.raw_data:
+            return str(self.raw_data[0])[:LINE_LENGTH]
+        return "" if self.data is None else format_cents(self.data)
+
+
+class QuantityField(StringField):
+    """A whole number; `data` is an int, None where optional and empty."""
+
+    def __init__(
+        self,
+        label: str,
+        *,
+        optional: bool = False,
+        minimum: int = 1,
+        maximum: int = MAX_QUANTITY,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> None:
+        """Take a number from `minimum` to `maximum`."""
+        self.minimum, self.maximum = minimum, maximum
+        super().__init__(label, _needed(optional, []), **kwargs)
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        """Parse what came in."""
+        text = str(valuelist[0]).strip() if valuelist else ""
+        self.data = None
+        if text:
+            try:
+                self.data = parse_quantity(text, minimum=self.minimum, maximum=self.maximum)
+            except NotANumber as error:
+                raise ValueError(str(error)) from error
+
+    def _value(self) -> str:
+        if self.raw_data:
+            return str(self.raw_data[0])[:LINE_LENGTH]
+        return "" if self.data is None else str(self.data)
+
+
+class ModelNumberField(LineField):
+    """A model number, upper case and without spaces."""
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        """Fold what came in."""
+        super().process_formdata(valuelist)
+        self.data = fold_model_number(self.data or "")
+        self.raw_data = [self.data] if valuelist else valuelist
+
+
+class DayField(DateField):
+    """A calendar day, as 2026-11-21; `data` is a date, None where optional and empty."""
+
+    def __init__(self, label: str, *, optional: bool = False, **kwargs: Any) -> None:  # noqa: ANN401
+        """Take a day from 2000 to 2099."""
+        super().__init__(label, _needed(optional, [_is_near]), **kwargs)
+
+
+def _is_near(_form: object, field: Field) -> None:
+    if field.data is not None and not EARLIEST_DAY <= field.data <= LATEST_DAY:
+        raise ValidationError("Type a day from 2000 to 2099.")
+
+
+def choice_field(label: str, words: dict[Member, str], **kwargs: Any) -> SelectField:  # noqa: ANN401
+    """Return a select over an enumeration; `data` is the value's text."""
+    return SelectField(label, choices=[(member.value, text) for member, text in words.items()], **kwargs)
+
+
+class TicksField(SelectMultipleField):
+    """Several ticks; `data` is the list of chosen values."""
+
+    widget = ListWidget(prefix_label=False)
+    option_widget = CheckboxInput()

@@ -1,0 +1,235 @@
+"""Tables of the ground floor: companies, people, settings, referrals, audit, outbox, uploads."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from referral.db import Base, DealerId, Id, choice
+from referral.permissions import Role
+from referral.states import ReferralState
+
+
+class Company(Base):
+    """A dealer, an account, the program, or several at once. `code` and `id` never change."""
+
+    __tablename__ = "company"
+    __table_args__ = (
+        sa.CheckConstraint("is_dealer OR is_account OR is_program", name="some_kind"),
+        sa.CheckConstraint("length(code) BETWEEN 3 AND 8 AND code = upper(code)", name="code_shape"),
+    )
+
+    id: Mapped[Id]
+    code: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    is_dealer: Mapped[bool]
+    is_account: Mapped[bool]
+    is_program: Mapped[bool]
+    city: Mapped[str]
+    region: Mapped[str]
+    serves: Mapped[str]
+    """Regions an account serves, and its capacity, in its own words; '' for others."""
+    active_from: Mapped[date]
+    active_to: Mapped[date | None]
+    created_at: Mapped[datetime]
+
+
+class AccountNumber(Base):
+    """A Lutron account number a company holds from a first to a last day (both included)."""
+
+    __tablename__ = "account_number"
+    __table_args__ = (
+        sa.UniqueConstraint("folded", "valid_from"),
+        sa.CheckConstraint("valid_to IS NULL OR valid_to >= valid_from", name="days_in_order"),
+        sa.CheckConstraint("length(folded) > 0", name="not_empty"),
+    )
+
+    company_id: Mapped[UUID] = mapped_column(sa.ForeignKey("company.id"), primary_key=True)
+    id: Mapped[Id]
+    number: Mapped[str]
+    folded: Mapped[str]
+    """As compared: without spaces and hyphens, leading zeros kept."""
+    valid_from: Mapped[date]
+    valid_to: Mapped[date | None]
+    created_at: Mapped[datetime]
+
+
+class Qualification(Base):
+    """A Ketra qualification of an account, first and last day included."""
+
+    __tablename__ = "qualification"
+    __table_args__ = (sa.CheckConstraint("valid_to IS NULL OR valid_to >= valid_from", name="days_in_order"),)
+
+    company_id: Mapped[UUID] = mapped_column(sa.ForeignKey("company.id"), primary_key=True)
+    id: Mapped[Id]
+    valid_from: Mapped[date]
+    valid_to: Mapped[date | None]
+    evidence: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class User(Base):
+    """A person of one company. Signs in by e-mail; `sign_in_id` changes when access is to end."""
+
+    __tablename__ = "user"
+
+    id: Mapped[Id]
+    company_id: Mapped[UUID] = mapped_column(sa.ForeignKey("company.id"), index=True)
+    name: Mapped[str]
+    email: Mapped[str]
+    email_folded: Mapped[str] = mapped_column(unique=True)
+    password_hash: Mapped[str | None]
+    sign_in_id: Mapped[str] = mapped_column(unique=True)
+    is_active: Mapped[bool]
+    created_at: Mapped[datetime]
+
+
+class UserRole(Base):
+    """A role a user has."""
+
+    __tablename__ = "user_role"
+
+    user_id: Mapped[UUID] = mapped_column(sa.ForeignKey("user.id"), primary_key=True)
+    role: Mapped[Role] = mapped_column(choice(Role, "role"), primary_key=True)
+
+
+class Invitation(Base):
+    """A promise that whoever holds the token becomes a user of the company. Only its digest is kept."""
+
+    __tablename__ = "invitation"
+
+    id: Mapped[Id]
+    company_id: Mapped[UUID] = mapped_column(sa.ForeignKey("company.id"), index=True)
+    name: Mapped[str]
+    email: Mapped[str]
+    roles: Mapped[list[str]]
+    token_digest: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class ApiToken(Base):
+    """A bearer token for the JSON API. Only its digest is kept."""
+
+    __tablename__ = "api_token"
+
+    id: Mapped[Id]
+    user_id: Mapped[UUID] = mapped_column(sa.ForeignKey("user.id"), index=True)
+    token_digest: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+
+class Setting(Base):
+    """One dated value of a setting, with its provenance. Rows are only ever added; the latest row wins."""
+
+    __tablename__ = "setting"
+    __table_args__ = (sa.CheckConstraint("valid_to IS NULL OR valid_to >= valid_from", name="days_in_order"),)
+
+    id: Mapped[Id]
+    key: Mapped[str] = mapped_column(index=True)
+    value: Mapped[str]
+    valid_from: Mapped[date]
+    valid_to: Mapped[date | None]
+    reason: Mapped[str]
+    source: Mapped[str]
+    changed_by: Mapped[UUID | None] = mapped_column(sa.ForeignKey("user.id"))
+    changed_at: Mapped[datetime]
+
+
+class DealerCounter(Base):
+    """The last public number given out for one kind of thing of one dealer."""
+
+    __tablename__ = "dealer_counter"
+
+    dealer_id: Mapped[DealerId] = mapped_column(sa.ForeignKey("company.id"))
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    last_number: Mapped[int]
+
+
+class Referral(Base):
+    """A dealer's project, referred to one qualified account."""
+
+    __tablename__ = "referral"
+    __table_args__ = (
+        sa.UniqueConstraint("dealer_id", "number"),
+        sa.Index(
+            "uq_referral_live_project",
+            "dealer_id",
+            "project_key",
+            unique=True,
+            sqlite_where=sa.text("state IN ('open', 'accepted')"),
+            postgresql_where=sa.text("state IN ('open', 'accepted')"),
+        ),
+        sa.Index("ix_referral_account", "account_id", "dealer_id"),
+    )
+
+    dealer_id: Mapped[DealerId] = mapped_column(sa.ForeignKey("company.id"))
+    id: Mapped[Id]
+    number: Mapped[int]
+    account_id: Mapped[UUID] = mapped_column(sa.ForeignKey("company.id"))
+    state: Mapped[ReferralState] = mapped_column(choice(ReferralState, "state"))
+    project_name: Mapped[str]
+    project_key: Mapped[str]
+    """Project name and place as compared: one live referral of a dealer for each."""
+    place: Mapped[str]
+    spaces: Mapped[str]
+    wanted_on: Mapped[date | None]
+    client_name: Mapped[str]
+    client_contact: Mapped[str]
+    client_shared: Mapped[bool]
+    """Whether the account may see the client's name and contact; they belong to the dealer."""
+    attestation_version: Mapped[str]
+    attested_by: Mapped[UUID] = mapped_column(sa.ForeignKey("user.id"))
+    opened_at: Mapped[datetime]
+    answered_by: Mapped[UUID | None] = mapped_column(sa.ForeignKey("user.id"))
+    answered_at: Mapped[datetime | None]
+    answer_reason: Mapped[str]
+
+
+class AuditEvent(Base):
+    """Who did what to which thing of which company, written in the same transaction. Append-only."""
+
+    __tablename__ = "audit_event"
+
+    company_id: Mapped[UUID] = mapped_column(sa.ForeignKey("company.id"), primary_key=True)
+    id: Mapped[Id]
+    at: Mapped[datetime] = mapped_column(index=True)
+    actor_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("user.id"))
+    event: Mapped[str]
+    """noun.past, such as order.placed"""
+    subject: Mapped[str]
+    details: Mapped[dict[str, Any]]
+
+
+class OutgoingMail(Base):
+    """A mail owed since the transaction that wrote it."""
+
+    __tablename__ = "outgoing_mail"
+
+    id: Mapped[Id]
+    recipient: Mapped[str]
+    subject: Mapped[str]
+    body: Mapped[str]
+    created_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]
+
+
+class Upload(Base):
+    """A file kept between its preview and its use; no business row comes of it before that."""
+
+    __tablename__ = "upload"
+
+    company_id: Mapped[UUID] = mapped_column(sa.ForeignKey("company.id"), primary_key=True)
+    id: Mapped[Id]
+    purpose: Mapped[str]
+    filename: Mapped[str]
+    sha256: Mapped[str]
+    content: Mapped[bytes]
+    created_by: Mapped[UUID] = mapped_column(sa.ForeignKey("user.id"))
+    created_at: Mapped[datetime]

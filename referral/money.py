@@ -1,0 +1,79 @@
+"""Money and quantities: integer cents, one rounding, one parser for what people type."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+MAX_CENTS = 99_999_999_999_99
+"""The largest amount a person may type: 99,999,999,999.99."""
+MAX_QUANTITY = 100_000
+RATE_ONE = 10_000
+"""Rates are integers of ten-thousandths: 10_000 is 1.0000."""
+
+_AMOUNT = re.compile(r"\A(-?)\$?\s?([0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,14})(?:\.([0-9]{1,2}))?\Z", re.ASCII)
+_QUANTITY = re.compile(r"\A(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,9})\Z", re.ASCII)
+_RATE = re.compile(r"\A([0-9]{1,3})(?:\.([0-9]{1,4}))?\Z", re.ASCII)
+
+
+class NotANumber(ValueError):  # noqa: N818 - reads as the sentence it is
+    """The text is not a number of the wanted kind; the message says what to type."""
+
+
+def parse_cents(text: str, *, minimum: int = 0, maximum: int = MAX_CENTS) -> int:
+    """Read an amount such as 1,234.50 or $99.9 and return cents.
+
+    Raises NotANumber for anything else: exponents, NaN, more than two decimals, full-width digits,
+    or an amount outside `minimum` to `maximum` (cents).
+    """
+    match = _AMOUNT.match(text.strip())
+    if match is None:
+        raise NotANumber("Type an amount such as 1,234.50.")
+    cents = int(match[2].replace(",", "")) * 100 + int((match[3] or "").ljust(2, "0"))
+    cents = -cents if match[1] else cents
+    if not minimum <= cents <= maximum:
+        raise NotANumber(f"Type an amount from {format_cents(minimum)} to {format_cents(maximum)}.")
+    return cents
+
+
+def parse_quantity(text: str, *, minimum: int = 1, maximum: int = MAX_QUANTITY) -> int:
+    """Read a whole number of units from `minimum` to `maximum`. Raises NotANumber."""
+    cleaned = text.strip()
+    number = int(cleaned.replace(",", "")) if _QUANTITY.match(cleaned) else minimum - 1
+    if not minimum <= number <= maximum:
+        raise NotANumber(f"Type a whole number from {minimum:,} to {maximum:,}.")
+    return number
+
+
+def parse_rate(text: str) -> int:
+    """Read a rate such as 1.0000 and return ten-thousandths. Raises NotANumber."""
+    match = _RATE.match(text.strip())
+    if match is None:
+        raise NotANumber("Type a rate such as 1.0000, with at most four decimals.")
+    return int(match[1]) * RATE_ONE + int((match[2] or "").ljust(4, "0"))
+
+
+def format_cents(cents: int) -> str:
+    """Write cents as 1,234.50, with a leading minus below zero."""
+    sign = "-" if cents < 0 else ""
+    whole, rest = divmod(abs(cents), 100)
+    return f"{sign}{whole:,}.{rest:02d}"
+
+
+def format_plain(cents: int) -> str:
+    """Write cents as 1234.50: the form the JSON API and CSV files use."""
+    return format_cents(cents).replace(",", "")
+
+
+def format_rate(rate: int) -> str:
+    """Write a rate of ten-thousandths as 1.0000."""
+    return f"{rate // RATE_ONE}.{rate % RATE_ONE:04d}"
+
+
+def round_half_up(amount: Fraction) -> int:
+    """Round an exact amount of cents to whole cents, half away from zero.
+
+    The one rounding of the program (program rules, section 2).
+    """
+    magnitude = (abs(amount.numerator) * 2 + amount.denominator) // (amount.denominator * 2)
+    return magnitude if amount >= 0 else -magnitude

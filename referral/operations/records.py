@@ -1,0 +1,101 @@
+"""What every operation leaves behind: an audit event, a public number, a mail owed, an upload."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from referral.db import locked
+from referral.errors import Refusal
+from referral.ids import new_id
+from referral.models import AuditEvent, DealerCounter, OutgoingMail, Upload, User, UserRole
+from referral.permissions import Permission, Role, Viewer
+
+
+def guard_permission(actor: Viewer, permission: Permission) -> None:
+    """Guard: the actor's roles allow this. Raises Refusal(forbidden)."""
+    if not actor.may(permission):
+        raise Refusal("forbidden")
+
+
+def guard_reason(reason: str, field: str = "reason") -> str:
+    """Guard: a reason is given. Returns it; raises Refusal(reason_required)."""
+    if not reason.strip():
+        raise Refusal("reason_required", field=field)
+    return reason.strip()
+
+
+def record_event(
+    tx: Session,
+    *,
+    actor: Viewer | None,
+    at: datetime,
+    company_id: UUID,
+    event: str,
+    subject: str,
+    details: Mapping[str, object] | None = None,
+) -> None:
+    """Add an audit event in the same transaction; `actor` is None for the command line."""
+    tx.add(
+        AuditEvent(
+            company_id=company_id,
+            id=new_id(),
+            at=at,
+            actor_id=None if actor is None else actor.user_id,
+            event=event,
+            subject=subject,
+            details=dict(details or {}),
+        )
+    )
+
+
+def next_number(tx: Session, dealer_id: UUID, kind: str) -> int:
+    """Return the dealer's next public number of this kind (R, Q or O), without gaps or doubles."""
+    counter = locked(
+        tx,
+        sa.select(DealerCounter).where(DealerCounter.dealer_id == dealer_id, DealerCounter.kind == kind),
+    )
+    if counter is None:
+        tx.add(DealerCounter(dealer_id=dealer_id, kind=kind, last_number=1))
+        tx.flush()
+        return 1
+    counter.last_number += 1
+    return counter.last_number
+
+
+def queue_mail(tx: Session, *, at: datetime, recipient: str, subject: str, body: str) -> None:
+    """Owe a mail: it is written with the business rows, and so is lost or kept with them."""
+    tx.add(OutgoingMail(id=new_id(), recipient=recipient, subject=subject, body=body, created_at=at, sent_at=None))
+
+
+def queue_mail_to_role(tx: Session, *, at: datetime, company_id: UUID, role: Role, subject: str, body: str) -> None:
+    """Owe a mail to every active user of the company who has the role, in order of address."""
+    recipients = tx.scalars(
+        sa.select(User.email)
+        .join(UserRole, UserRole.user_id == User.id)
+        .where(User.company_id == company_id, User.is_active, UserRole.role == role)
+        .order_by(User.email_folded)
+    ).all()
+    for recipient in recipients:
+        queue_mail(tx, at=at, recipient=recipient, subject=subject, body=body)
+
+
+def keep_upload(tx: Session, *, actor: Viewer, at: datetime, purpose: str, filename: str, content: bytes) -> Upload:
+    """Keep a file between its preview and its use; no business row comes of it."""
+    upload = Upload(
+        company_id=actor.company_id,
+        id=new_id(),
+        purpose=purpose,
+        filename=filename,
+        sha256=hashlib.sha256(content).hexdigest(),
+        content=content,
+        created_by=actor.user_id,
+        created_at=at,
+    )
+    tx.add(upload)
+    return upload

@@ -1,0 +1,133 @@
+"""Who may knock at which door: roles, permissions, the one grid, and the viewer they make."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from uuid import UUID
+
+
+class CompanyKind(enum.StrEnum):
+    """What a company is to the program; one company can be a dealer and an account."""
+
+    DEALER = "dealer"
+    ACCOUNT = "account"
+    PROGRAM = "program"
+
+
+class Role(enum.StrEnum):
+    """What a user does for the company (program rules, section 1)."""
+
+    DEALER_VIEWER = "dealer_viewer"
+    DEALER_APPROVER = "dealer_approver"
+    DEALER_ADMIN = "dealer_admin"
+    ACCOUNT_VIEWER = "account_viewer"
+    ACCOUNT_BUILDER = "account_builder"
+    ACCOUNT_INSTALLER = "account_installer"
+    ACCOUNT_ADMIN = "account_admin"
+    PROGRAM_ADMIN = "program_admin"
+    PROGRAM_AUDITOR = "program_auditor"
+
+    @property
+    def company_kind(self) -> CompanyKind:
+        """The kind of company this role belongs to."""
+        return CompanyKind(self.value.partition("_")[0])
+
+
+ROLE_WORDS: Mapping[Role, str] = MappingProxyType(
+    {
+        Role.DEALER_VIEWER: "dealer viewer",
+        Role.DEALER_APPROVER: "dealer approver",
+        Role.DEALER_ADMIN: "dealer company admin",
+        Role.ACCOUNT_VIEWER: "account viewer",
+        Role.ACCOUNT_BUILDER: "account builder",
+        Role.ACCOUNT_INSTALLER: "account installer",
+        Role.ACCOUNT_ADMIN: "account company admin",
+        Role.PROGRAM_ADMIN: "program admin",
+        Role.PROGRAM_AUDITOR: "program auditor",
+    }
+)
+
+
+class Permission(enum.StrEnum):
+    """What an endpoint asks for, as thing:action."""
+
+    PUBLIC = "page:public"
+    SIGNED_IN = "page:signed_in"
+    REFERRAL_VIEW = "referral:view"
+    REFERRAL_OPEN = "referral:open"
+    REFERRAL_ANSWER = "referral:answer"
+    PRICE_LIST_VIEW = "price_list:view"
+    PRICE_LIST_PUBLISH = "price_list:publish"
+    QUOTE_VIEW = "quote:view"
+    QUOTE_BUILD = "quote:build"
+    QUOTE_DECIDE = "quote:decide"
+    ORDER_VIEW = "order:view"
+    ORDER_ENTER = "order:enter"
+    CREDIT_VIEW = "credit:view"
+    CREDIT_EXPORT = "credit:export"
+    CREDIT_RECORD = "credit:record"
+    COMPANY_VIEW = "company:view"
+    COMPANY_MANAGE = "company:manage"
+    USER_MANAGE = "user:manage"
+    SETTING_VIEW = "setting:view"
+    SETTING_CHANGE = "setting:change"
+    AUDIT_VIEW = "audit:view"
+
+
+_P = Permission
+_DEALER = frozenset({_P.REFERRAL_VIEW, _P.PRICE_LIST_VIEW, _P.QUOTE_VIEW, _P.ORDER_VIEW, _P.CREDIT_VIEW})
+_ACCOUNT = frozenset({_P.REFERRAL_VIEW, _P.PRICE_LIST_VIEW, _P.QUOTE_VIEW, _P.ORDER_VIEW})
+_PROGRAM = _DEALER | {_P.CREDIT_EXPORT, _P.COMPANY_VIEW, _P.SETTING_VIEW, _P.AUDIT_VIEW}
+
+GRID: Mapping[Role, frozenset[Permission]] = MappingProxyType(
+    {
+        Role.DEALER_VIEWER: _DEALER,
+        Role.DEALER_APPROVER: _DEALER | {_P.REFERRAL_OPEN, _P.QUOTE_DECIDE},
+        Role.DEALER_ADMIN: _DEALER | {_P.REFERRAL_OPEN, _P.USER_MANAGE},
+        Role.ACCOUNT_VIEWER: _ACCOUNT,
+        Role.ACCOUNT_BUILDER: _ACCOUNT | {_P.REFERRAL_ANSWER, _P.QUOTE_BUILD, _P.ORDER_ENTER},
+        Role.ACCOUNT_INSTALLER: _ACCOUNT,
+        Role.ACCOUNT_ADMIN: _ACCOUNT | {_P.REFERRAL_ANSWER, _P.USER_MANAGE},
+        Role.PROGRAM_ADMIN: _PROGRAM
+        | {_P.PRICE_LIST_PUBLISH, _P.CREDIT_RECORD, _P.COMPANY_MANAGE, _P.USER_MANAGE, _P.SETTING_CHANGE},
+        Role.PROGRAM_AUDITOR: _PROGRAM,
+    }
+)
+"""Which role may do what; PUBLIC and SIGNED_IN need no row. Docs and screens render this."""
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """The person (or program) that asks: the `viewer` of queries, the `actor` of operations."""
+
+    user_id: UUID
+    name: str
+    email: str
+    company_id: UUID
+    company_code: str
+    company_name: str
+    roles: frozenset[Role]
+
+    @property
+    def permissions(self) -> frozenset[Permission]:
+        """Everything the roles allow together."""
+        return frozenset().union(*(GRID[role] for role in self.roles)) | {
+            _P.PUBLIC,
+            _P.SIGNED_IN,
+        }
+
+    def may(self, permission: Permission) -> bool:
+        """Say whether one of the roles has this permission."""
+        return permission in self.permissions
+
+    def acts_as(self, kind: CompanyKind) -> bool:
+        """Say whether one of the roles belongs to this kind of company."""
+        return any(role.company_kind is kind for role in self.roles)
+
+    @property
+    def role_words(self) -> str:
+        """The roles in words, for the page's head."""
+        return ", ".join(ROLE_WORDS[role] for role in sorted(self.roles))

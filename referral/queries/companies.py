@@ -1,0 +1,213 @@
+"""Companies, account numbers, qualifications."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from referral.errors import Refusal
+from referral.models import (
+    AccountNumber,
+    Company,
+    Qualification,
+)
+from referral.permissions import Viewer
+from referral.queries.settings import setting_on, today
+from referral.text import fold_account_number
+
+
+def is_qualified_on(tx: Session, company_id: UUID, day: date) -> bool:
+    """Say whether the account's Ketra qualification covers the day (first and last included)."""
+    return (
+        tx.scalars(
+            sa.select(Qualification.id)
+            .where(
+                Qualification.company_id == company_id,
+                Qualification.valid_from <= day,
+                sa.or_(Qualification.valid_to.is_(None), Qualification.valid_to >= day),
+            )
+            .limit(1)
+        ).first()
+        is not None
+    )
+
+
+def is_active_on(company: Company, day: date) -> bool:
+    """Say whether the company is active on the day (first and last included)."""
+    return company.active_from <= day and (company.active_to is None or day <= company.active_to)
+
+
+def account_numbers_on(tx: Session, dealer_id: UUID, day: date) -> tuple[str, ...]:
+    """Return the account numbers the company holds on the day, as written."""
+    return tuple(
+        tx.scalars(
+            sa.select(AccountNumber.number)
+            .where(
+                AccountNumber.company_id == dealer_id,
+                AccountNumber.valid_from <= day,
+                sa.or_(AccountNumber.valid_to.is_(None), AccountNumber.valid_to >= day),
+            )
+            .order_by(AccountNumber.valid_from.desc(), AccountNumber.id)
+        )
+    )
+
+
+def check_account_number(tx: Session, *, dealer_id: UUID, number: str, day: date) -> None:
+    """Guard: the number is one of the dealer's on this day, compared without spaces and hyphens.
+
+    Raises Refusal(account_number_missing) or (account_number_unknown_for_dealer); a number of another
+    dealer is answered as an unknown one (program rules, section 1).
+    """
+    wanted = fold_account_number(number)
+    if not wanted:
+        raise Refusal("account_number_missing", field="account_number")
+    if wanted not in {fold_account_number(held) for held in account_numbers_on(tx, dealer_id, day)}:
+        raise Refusal("account_number_unknown_for_dealer", field="account_number")
+
+
+def company_by_code(tx: Session, code: str) -> Company:
+    """Return a company by its code. Raises Refusal(not_found)."""
+    company = tx.scalars(sa.select(Company).where(Company.code == code.strip().upper())).one_or_none()
+    if company is None:
+        raise Refusal("not_found")
+    return company
+
+
+@dataclass(frozen=True)
+class CompanyPage:
+    """A company with its dated numbers and qualifications, newest first, and what holds today."""
+
+    company: Company
+    numbers: tuple[AccountNumber, ...]
+    qualifications: tuple[Qualification, ...]
+    is_qualified: bool
+    is_active: bool
+    today: date
+
+
+def company_page(tx: Session, *, code: str, at: datetime) -> CompanyPage:
+    """Return one company for the program. Raises Refusal(not_found)."""
+    company = company_by_code(tx, code)
+    day = today(tx, at)
+    return CompanyPage(
+        company=company,
+        numbers=tuple(
+            tx.scalars(
+                sa.select(AccountNumber)
+                .where(AccountNumber.company_id == company.id)
+                .order_by(AccountNumber.valid_from.desc(), AccountNumber.id)
+            )
+        ),
+        qualifications=tuple(
+            tx.scalars(
+                sa.select(Qualification)
+                .where(Qualification.company_id == company.id)
+                .order_by(Qualification.valid_from.desc(), Qualification.id)
+            )
+        ),
+        is_qualified=is_qualified_on(tx, company.id, day),
+        is_active=is_active_on(company, day),
+        today=day,
+    )
+
+
+@dataclass(frozen=True)
+class CompanyRow:
+    """A company as the list shows it."""
+
+    code: str
+    name: str
+    city: str
+    region: str
+    is_dealer: bool
+    is_account: bool
+    is_program: bool
+    is_qualified: bool
+    account_numbers: tuple[str, ...]
+
+
+def companies_page(tx: Session, *, at: datetime, words: str = "") -> tuple[CompanyRow, ...]:
+    """Return every company by name; `words` narrows by code, name or city."""
+    day = today(tx, at)
+    statement = sa.select(Company).order_by(Company.name, Company.id)
+    for word in words.split()[:5]:
+        pattern = f"%{word.replace('%', '').replace('_', '')}%"
+        statement = statement.where(
+            sa.or_(Company.name.ilike(pattern), Company.code.ilike(pattern), Company.city.ilike(pattern))
+        )
+    companies = tx.scalars(statement).all()
+    qualified = set(_qualified_ids(tx, day))
+    numbers: dict[UUID, list[str]] = {}
+    for company_id, number in tx.execute(
+        sa.select(AccountNumber.company_id, AccountNumber.number)
+        .where(
+            AccountNumber.valid_from <= day,
+            sa.or_(AccountNumber.valid_to.is_(None), AccountNumber.valid_to >= day),
+        )
+        .order_by(AccountNumber.company_id, AccountNumber.id)
+    ):
+        numbers.setdefault(company_id, []).append(number)
+    return tuple(
+        CompanyRow(
+            code=company.code,
+            name=company.name,
+            city=company.city,
+            region=company.region,
+            is_dealer=company.is_dealer,
+            is_account=company.is_account,
+            is_program=company.is_program,
+            is_qualified=company.id in qualified,
+            account_numbers=tuple(numbers.get(company.id, ())),
+        )
+        for company in companies
+    )
+
+
+def _qualified_ids(tx: Session, day: date) -> Sequence[UUID]:
+    return tx.scalars(
+        sa.select(Qualification.company_id)
+        .where(
+            Qualification.valid_from <= day,
+            sa.or_(Qualification.valid_to.is_(None), Qualification.valid_to >= day),
+        )
+        .distinct()
+    ).all()
+
+
+@dataclass(frozen=True)
+class AccountChoice:
+    """A qualified account a dealer can refer a project to today."""
+
+    code: str
+    name: str
+    city: str
+    region: str
+    serves: str
+
+
+def qualified_accounts(tx: Session, *, viewer: Viewer, at: datetime) -> tuple[AccountChoice, ...]:
+    """Return the accounts qualified and active today, those of the dealer's region first."""
+    day = today(tx, at)
+    same_company = setting_on(tx, "same_company_allowed", day)
+    home = tx.get_one(Company, viewer.company_id).region
+    accounts = tx.scalars(
+        sa.select(Company)
+        .where(Company.is_account, Company.id.in_(_qualified_ids(tx, day)))
+        .order_by(sa.case((Company.region == home, 0), else_=1), Company.name, Company.id)
+    ).all()
+    return tuple(
+        AccountChoice(
+            code=account.code,
+            name=account.name,
+            city=account.city,
+            region=account.region,
+            serves=account.serves,
+        )
+        for account in accounts
+        if is_active_on(account, day) and (same_company or account.id != viewer.company_id)
+    )

@@ -1,0 +1,147 @@
+"""Users, viewers, invitations."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from referral.errors import Refusal
+from referral.models import (
+    ApiToken,
+    Company,
+    Invitation,
+    User,
+    UserRole,
+)
+from referral.permissions import CompanyKind, Role, Viewer
+from referral.text import fold
+
+
+def token_digest(token: str) -> str:
+    """Return what is kept of a secret token: its SHA-256 in hexadecimal."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def user_by_sign_in_id(tx: Session, sign_in_id: str) -> User | None:
+    """Return the active user a session names, or None."""
+    return tx.scalars(sa.select(User).where(User.sign_in_id == sign_in_id, User.is_active)).one_or_none()
+
+
+def user_by_email(tx: Session, email: str) -> User | None:
+    """Return the user with this e-mail address, compared as people compare, or None."""
+    return tx.scalars(sa.select(User).where(User.email_folded == fold(email))).one_or_none()
+
+
+def viewer_of(tx: Session, user_id: UUID) -> Viewer | None:
+    """Return who this user is today: company and roles; None where the user is not active."""
+    found = tx.execute(
+        sa.select(User, Company).join(Company, Company.id == User.company_id).where(User.id == user_id, User.is_active)
+    ).one_or_none()
+    if found is None:
+        return None
+    user, company = found
+    roles = tx.scalars(sa.select(UserRole.role).where(UserRole.user_id == user_id)).all()
+    return Viewer(
+        user_id=user.id,
+        name=user.name,
+        email=user.email,
+        company_id=company.id,
+        company_code=company.code,
+        company_name=company.name,
+        roles=frozenset(roles),
+    )
+
+
+def viewer_of_token(tx: Session, token: str, *, at: datetime) -> Viewer | None:
+    """Return who a bearer token stands for, or None where it is unknown or past its hour."""
+    user_id = tx.scalars(
+        sa.select(ApiToken.user_id).where(ApiToken.token_digest == token_digest(token), ApiToken.expires_at > at)
+    ).one_or_none()
+    return None if user_id is None else viewer_of(tx, user_id)
+
+
+@dataclass(frozen=True)
+class UserRow:
+    """A user as the people page lists it."""
+
+    user_id: UUID
+    name: str
+    email: str
+    is_active: bool
+    company_code: str
+    company_name: str
+    roles: tuple[Role, ...]
+
+
+@dataclass(frozen=True)
+class PeoplePage:
+    """The users and open invitations a viewer may manage."""
+
+    users: tuple[UserRow, ...]
+    invitations: tuple[Invitation, ...]
+    companies: tuple[Company, ...]
+
+
+def companies_managed_by(viewer: Viewer) -> sa.Select[tuple[Company]]:
+    """Return the companies whose people the viewer may manage: their own; for the program, all."""
+    statement = sa.select(Company).order_by(Company.name, Company.id)
+    if viewer.acts_as(CompanyKind.PROGRAM):
+        return statement
+    return statement.where(Company.id == viewer.company_id)
+
+
+def people_page(tx: Session, *, viewer: Viewer, at: datetime) -> PeoplePage:
+    """Return the people of the companies the viewer manages."""
+    companies = {company.id: company for company in tx.scalars(companies_managed_by(viewer))}
+    users = tx.scalars(
+        sa.select(User).where(User.company_id.in_(companies)).order_by(User.company_id, User.name, User.id)
+    ).all()
+    roles: dict[UUID, list[Role]] = {}
+    for user_id, role in tx.execute(
+        sa.select(UserRole.user_id, UserRole.role)
+        .where(UserRole.user_id.in_([user.id for user in users]))
+        .order_by(UserRole.user_id, UserRole.role)
+    ):
+        roles.setdefault(user_id, []).append(role)
+    invitations = tx.scalars(
+        sa.select(Invitation)
+        .where(Invitation.company_id.in_(companies), Invitation.used_at.is_(None), Invitation.expires_at > at)
+        .order_by(Invitation.created_at.desc(), Invitation.id)
+    ).all()
+    return PeoplePage(
+        users=tuple(
+            UserRow(
+                user_id=user.id,
+                name=user.name,
+                email=user.email,
+                is_active=user.is_active,
+                company_code=companies[user.company_id].code,
+                company_name=companies[user.company_id].name,
+                roles=tuple(roles.get(user.id, ())),
+            )
+            for user in users
+        ),
+        invitations=tuple(invitations),
+        companies=tuple(companies.values()),
+    )
+
+
+def open_invitation(tx: Session, token: str, *, at: datetime) -> tuple[Invitation, Company]:
+    """Return the invitation a link stands for. Raises Refusal(invitation_expired)."""
+    found = tx.execute(
+        sa.select(Invitation, Company)
+        .join(Company, Company.id == Invitation.company_id)
+        .where(
+            Invitation.token_digest == token_digest(token),
+            Invitation.used_at.is_(None),
+            Invitation.expires_at > at,
+        )
+    ).one_or_none()
+    if found is None:
+        raise Refusal("invitation_expired")
+    return found[0], found[1]

@@ -1,0 +1,1 @@
+"""Spreadsheets: reading .xlsx and .csv files that people upload, writing exports."""

@@ -1,0 +1,181 @@
+"""Sign-in by Flask-Security: its flows over our users, our commit, our outbox, our templates."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+from uuid import UUID
+
+from flask import Flask, g, request
+from flask_login import current_user
+from flask_security import MailUtil, RoleMixin, Security, UserMixin, hash_password
+from flask_security.datastore import UserDatastore
+from flask_wtf.csrf import CSRFProtect
+from sqlalchemy.orm import Session
+
+from referral.clock import now
+from referral.db import read, write
+from referral.models import User
+from referral.operations.people import save_credentials
+from referral.operations.records import queue_mail
+from referral.permissions import Permission, Viewer
+from referral.queries.people import user_by_email, user_by_sign_in_id, viewer_of, viewer_of_token
+
+FOREIGN_PERMISSIONS = {
+    "static": Permission.PUBLIC,
+    "security.login": Permission.PUBLIC,
+    "security.logout": Permission.PUBLIC,
+    "security.forgot_password": Permission.PUBLIC,
+    "security.reset_password": Permission.PUBLIC,
+    "security.change_password": Permission.SIGNED_IN,
+    "security.verify": Permission.SIGNED_IN,
+}
+"""What views ask for that are not written here; a view of Flask-Security not listed answers 403."""
+
+SECURITY_SETTINGS: dict[str, object] = {
+    "SECURITY_URL_PREFIX": None,
+    "SECURITY_LOGIN_URL": "/sign-in",
+    "SECURITY_LOGOUT_URL": "/sign-out",
+    "SECURITY_LOGOUT_METHODS": ["POST"],
+    "SECURITY_RESET_URL": "/reset-password",
+    "SECURITY_CHANGE_URL": "/change-password",
+    "SECURITY_POST_LOGIN_VIEW": "/",
+    "SECURITY_POST_LOGOUT_VIEW": "/sign-in",
+    "SECURITY_POST_RESET_VIEW": "/sign-in",
+    "SECURITY_POST_CHANGE_VIEW": "/",
+    "SECURITY_RECOVERABLE": True,
+    "SECURITY_CHANGEABLE": True,
+    "SECURITY_REGISTERABLE": False,
+    "SECURITY_TRACKABLE": False,
+    "SECURITY_RETURN_GENERIC_RESPONSES": True,
+    "SECURITY_PASSWORD_HASH": "argon2",
+    "SECURITY_PASSWORD_LENGTH_MIN": 12,
+    "SECURITY_PASSWORD_NORMALIZE_FORM": "NFKC",
+    "SECURITY_EMAIL_VALIDATOR_ARGS": {"check_deliverability": False, "test_environment": True},
+    "SECURITY_EMAIL_SENDER": "ledger@localhost",
+    "SECURITY_CSRF_IGNORE_UNAUTH_ENDPOINTS": False,
+    "SECURITY_REDIRECT_VALIDATE_MODE": ["regex"],
+    "SECURITY_ANONYMOUS_USER_DISABLED": False,
+    "SECURITY_AUTO_LOGIN_AFTER_RESET": False,
+    "SECURITY_LOGIN_USER_TEMPLATE": "referral/sign_in.html",
+    "SECURITY_FORGOT_PASSWORD_TEMPLATE": "referral/forgot_password.html",
+    "SECURITY_RESET_PASSWORD_TEMPLATE": "referral/reset_password.html",
+    "SECURITY_CHANGE_PASSWORD_TEMPLATE": "referral/change_password.html",
+    "SECURITY_FLASH_MESSAGES": True,
+}
+
+
+class SignInUser(UserMixin):
+    """A user as Flask-Security wants it, made from our row; `viewer` is who it is to the house."""
+
+    fs_uniquifier = ""
+    email = ""
+    password: str | None = None
+    active = False
+    roles: tuple[()] = ()
+
+    def __init__(self, user: User, viewer: Viewer | None) -> None:
+        """Copy what sign-in needs."""
+        self.id: UUID = user.id
+        self.email = user.email
+        self.password = user.password_hash
+        self.fs_uniquifier = user.sign_in_id
+        self.active = user.is_active
+        self.viewer = viewer
+
+
+def load_sign_in_user(tx: Session, sign_in_id: str | None, email: str | None) -> SignInUser | None:
+    """Return the active user of a session or an address, with who it is, or None."""
+    user = None
+    if sign_in_id is not None:
+        user = user_by_sign_in_id(tx, sign_in_id)
+    elif email is not None:
+        user = user_by_email(tx, email)
+    if user is None or not user.is_active:
+        return None
+    return SignInUser(user, viewer_of(tx, user.id))
+
+
+class SignInDatastore(UserDatastore):
+    """What Flask-Security changes of a user goes through `write`, like every other change."""
+
+    def __init__(self) -> None:
+        """Tell Flask-Security our user class; roles are ours alone."""
+        super().__init__(SignInUser, RoleMixin)
+
+    def find_user(self, case_insensitive: bool = False, **kwargs: Any) -> SignInUser | None:  # noqa: ANN401, ARG002, FBT001, FBT002 - the library's signature
+        """Return a user by fs_uniquifier or email, or None."""
+        return read(load_sign_in_user, kwargs.get("fs_uniquifier"), kwargs.get("email"))
+
+    def put(self, model: SignInUser) -> SignInUser:
+        """Remember a change until Flask-Security commits."""
+        g.changed_sign_in_user = model
+        return model
+
+    def set_uniquifier(self, user: SignInUser, uniquifier: str | None = None) -> None:
+        """Sign the user out everywhere: the id sessions name changes."""
+        user.fs_uniquifier = uniquifier or secrets.token_hex(16)
+        self.put(user)
+
+    def commit(self) -> None:
+        """Write the remembered change."""
+        user: SignInUser | None = g.pop("changed_sign_in_user", None)
+        if user is not None:
+            write(
+                save_credentials,
+                at=now(),
+                user_id=user.id,
+                password_hash=user.password,
+                sign_in_id=user.fs_uniquifier,
+            )
+
+
+class OutboxMail(MailUtil):
+    """Flask-Security's mails become rows of the outbox."""
+
+    def send_mail(  # noqa: PLR0913 - the library's signature
+        self,
+        template: str,  # noqa: ARG002 - the library's signature
+        subject: str,
+        recipient: str | tuple[str, str],
+        sender: str | tuple[str, str],  # noqa: ARG002 - the library's signature
+        body: str | None,
+        html: str | None,  # noqa: ARG002 - the library's signature
+        **kwargs: Any,  # noqa: ANN401, ARG002 - the library's signature
+    ) -> None:
+        """Owe the mail."""
+        write(queue_mail, at=now(), recipient=str(recipient), subject=str(subject), body=body or "")
+
+
+csrf = CSRFProtect()
+
+
+def prepare_sign_in(app: Flask) -> None:
+    """Give the app its sign-in; called once at the roof."""
+    for name, value in SECURITY_SETTINGS.items():
+        app.config.setdefault(name, value)
+    app.config.setdefault("SECURITY_PASSWORD_SALT", str(app.config["SECRET_KEY"]))
+    csrf.init_app(app)
+    Security(app, SignInDatastore(), mail_util_cls=OutboxMail)
+
+
+def load_viewer() -> Viewer | None:
+    """Return who this request comes from: a bearer token for the API, a signed-in session for pages."""
+    if request.path.startswith("/api/"):
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            return None
+        return read(viewer_of_token, token.strip(), at=now())
+    if request.endpoint == "static" or not current_user.is_authenticated:
+        return None
+    viewer: Viewer | None = current_user.viewer
+    return viewer
+
+
+def password_matches(tx: Session, *, email: str, password: str) -> UUID | None:
+    """Return the active user's id where e-mail and password match, in about the same time where not."""
+    user = load_sign_in_user(tx, None, email)
+    if user is None or user.password is None:
+        hash_password(password)
+        return None
+    return user.id if user.verify_and_update_password(password) else None

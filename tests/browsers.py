@@ -1,0 +1,148 @@
+"""A real browser for tests: Chromium found on the machine, kept away from the network."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from werkzeug.serving import BaseWSGIServer, make_server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flask import Flask
+
+    from tests.databases import Database
+
+CHROMIUM = (
+    "chromium", "chromium-browser", "google-chrome", "google-chrome-stable",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+)  # fmt: skip
+SOFFICE = ("soffice", "libreoffice", "/Applications/LibreOffice.app/Contents/MacOS/soffice")
+QUIET = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+)  # fmt: skip
+
+
+def find_program(variable: str, names: tuple[str, ...], sentence: str) -> str:
+    """Return the program's path, or fail the test with the sentence that says what to install."""
+    for name in (os.environ.get(variable, ""), *names):
+        if name and (path := shutil.which(name)):
+            return path
+    pytest.fail(sentence, pytrace=False)
+
+
+def find_chromium() -> str:
+    """Return the path of a Chromium or Chrome."""
+    sentence = (
+        "This test needs a browser: install Chromium (Debian: apt-get install chromium) or set CHROMIUM."
+    )
+    return find_program("CHROMIUM", CHROMIUM, sentence)
+
+
+def find_soffice() -> str:
+    """Return the path of LibreOffice's program."""
+    sentence = "This test needs LibreOffice Calc: install it (Debian: apt-get install libreoffice-calc) or set SOFFICE."
+    return find_program("SOFFICE", SOFFICE, sentence)
+
+
+@contextmanager
+def open_browser() -> Iterator[Browser]:
+    """Start the browser; a worker keeps one."""
+    path = find_chromium()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(QUIET))
+        yield browser
+        browser.close()
+
+
+class Browsing:
+    """Pages of one test, each in a context of its own; what goes wrong in them fails the test at its end."""
+
+    def __init__(self, browser: Browser, address: str) -> None:
+        """Keep the browser and the address of the server."""
+        self._browser = browser
+        self._address = address
+        self._contexts: list[BrowserContext] = []
+        self.faults: list[str] = []
+
+    def __call__(self, *, cookie: tuple[str, str] | None = None, **options: Any) -> Page:
+        """Open a page whose addresses are relative to the server; options are those of a browser context."""
+        settings = {"base_url": self._address, "viewport": {"width": 1280, "height": 800}} | options
+        context = self._browser.new_context(**settings)
+        context.set_default_timeout(10_000)
+        self._contexts.append(context)
+        if cookie:
+            context.add_cookies([{"name": cookie[0], "value": cookie[1], "url": self._address}])
+        page = context.new_page()
+        page.on("pageerror", lambda error: self.faults.append(f"{page.url}: {error}"))
+        page.on(
+            "console",
+            lambda message: message.type == "error" and self.faults.append(f"{page.url}: {message.text}"),
+        )
+        return page
+
+    def close(self) -> None:
+        """Close every page."""
+        for context in self._contexts:
+            context.close()
+
+
+def check_accessible(page: Page) -> None:
+    """Let axe look at the page; raise AssertionError with what it finds."""
+    found = Axe().run(page).response["violations"]
+    nodes = [f"{rule['id']}: {rule['help']}: {node['html']}" for rule in found for node in rule["nodes"]]
+    assert not nodes, "\n".join([page.url, *nodes])
+
+
+@contextmanager
+def serve(app: Flask) -> Iterator[str]:
+    """Serve the application on a free port of the loopback; yield its address."""
+    server: BaseWSGIServer = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def live_server(app: Flask, database: Database, kept: dict[str, Any], for_worker: ExitStack) -> str:
+    """Serve the application; gives its address."""
+    key = f"server on {database.kind}"
+    if key not in kept:
+        kept[key] = for_worker.enter_context(serve(app))
+    return str(kept[key])
+
+
+@pytest.fixture
+def browse(live_server: str, kept: dict[str, Any], for_worker: ExitStack) -> Iterator[Browsing]:
+    """Open pages in a real browser: `browse(java_script_enabled=False)`, each in a context of its own."""
+    if "browser" not in kept:
+        kept["browser"] = for_worker.enter_context(open_browser())
+    browsing = Browsing(kept["browser"], live_server)
+    yield browsing
+    browsing.close()
+    assert not browsing.faults, "\n".join(browsing.faults)
+
+
+@pytest.fixture
+def page(browse: Browsing) -> Page:
+    """Give one page in a real browser."""
+    return browse()
+
+
+@pytest.fixture(scope="session")
+def soffice() -> str:
+    """Give the path of LibreOffice; without it the test fails and says what to install."""
+    return find_soffice()

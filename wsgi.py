@@ -1,0 +1,146 @@
+"""The roof: makes the application out of every floor. Nothing but tests imports it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+
+from flask import Flask
+from flask_migrate import Migrate
+from sqlalchemy import inspect
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+import ledger.cli
+import ledger.views
+import quotes.api
+import quotes.cli
+import quotes.views
+import referral.api
+import referral.cli
+import referral.views
+from demo.cli import demo_cli
+from ledger.queries.verification import ledger_faults
+from ledger.sheets import credit_sheets
+from quotes.queries.verification import quote_faults
+from quotes.sheets import order_sheets
+from referral.apikit import prepare_api
+from referral.db import db, prepare_engine, read
+from referral.permissions import Permission
+from referral.queries.settings import is_demo
+from referral.signin import FOREIGN_PERMISSIONS, load_viewer, prepare_sign_in
+from referral.webkit import NavItem, prepare_app
+
+ROOT = Path(__file__).parent
+SHORTEST_SECRET = 32
+
+NAVIGATION = (
+    NavItem("Home", "quotes.home", Permission.SIGNED_IN),
+    NavItem("Referrals", "referral.referrals", Permission.REFERRAL_VIEW),
+    NavItem("Quotes", "quotes.quotes", Permission.QUOTE_VIEW),
+    NavItem("Orders", "quotes.orders", Permission.ORDER_VIEW),
+    NavItem("Credit", "ledger.credit", Permission.CREDIT_VIEW),
+    NavItem("Prices", "quotes.price_lists", Permission.PRICE_LIST_VIEW),
+    NavItem("Companies", "referral.companies", Permission.COMPANY_VIEW),
+    NavItem("People", "referral.people", Permission.USER_MANAGE),
+    NavItem("Settings", "referral.settings", Permission.SETTING_VIEW),
+    NavItem("Audit", "referral.audit", Permission.AUDIT_VIEW),
+)
+
+
+class CannotStart(SystemExit):
+    """The application refuses to start, with the reason."""
+
+
+def create_app(settings: Mapping[str, object] | None = None) -> Flask:
+    """Return the application. `settings` override what the environment says.
+
+    Environment: LEDGER_DATABASE_URL (default: SQLite in instance/), LEDGER_SECRET_KEY (needed, 32
+    characters or more), LEDGER_DEMO=1, LEDGER_TRUSTED_HOSTS (comma separated), LEDGER_PROXIES (number of
+    trusted proxies). Raises CannotStart without a secret key, or where the database holds the demo's data
+    and this is no demo.
+    """
+    app = Flask(__name__, template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static"))
+    app.config.from_mapping(_from_environment())
+    app.config.from_mapping(settings or {})
+    _guard_secret(app)
+    db.init_app(app)
+    Migrate(app, db, directory=str(ROOT / "migrations"))
+    prepare_sign_in(app)
+    prepare_app(
+        app, load_viewer=load_viewer, foreign_permissions=FOREIGN_PERMISSIONS, navigation=NAVIGATION
+    )
+    for blueprint in (referral.views.blueprint, ledger.views.blueprint, quotes.views.blueprint):
+        app.register_blueprint(blueprint)
+    prepare_api(app, (referral.api.blueprint, quotes.api.blueprint))
+    for group in (referral.cli.admin_cli, ledger.cli.ledger_cli, quotes.cli.prices_cli, demo_cli):
+        app.cli.add_command(group)
+    app.cli.add_command(referral.cli.routes_command)
+    app.extensions["year_sheets"] = (credit_sheets, order_sheets)
+    app.extensions["ledger_checks"] = (ledger_faults, quote_faults)
+    with app.app_context():
+        prepare_engine(db.engine)
+        _guard_demo(app)
+    return app
+
+
+def _from_environment() -> dict[str, object]:
+    demo = os.environ.get("LEDGER_DEMO", "") == "1"
+    instance = ROOT / "instance"
+    default_url = f"sqlite:///{instance / ('demo.sqlite' if demo else 'ledger.sqlite')}"
+    url = os.environ.get("LEDGER_DATABASE_URL", default_url)
+    hosts = os.environ.get("LEDGER_TRUSTED_HOSTS", "127.0.0.1,localhost,[::1]" if demo else "")
+    settings: dict[str, object] = {
+        "SQLALCHEMY_DATABASE_URI": url,
+        "SECRET_KEY": os.environ.get("LEDGER_SECRET_KEY"),
+        "DEMO": demo,
+        "PROXIES": int(os.environ.get("LEDGER_PROXIES", "0")),
+        "TRUSTED_HOSTS": [host.strip() for host in hosts.split(",") if host.strip()] or None,
+        "MAX_CONTENT_LENGTH": 21 * 1024 * 1024,
+        "MAX_FORM_MEMORY_SIZE": 4 * 1024 * 1024,
+        "MAX_FORM_PARTS": 12_000,
+        "SESSION_COOKIE_NAME": "ledger_demo" if demo else "__Host-ledger",
+        "SESSION_COOKIE_SECURE": not demo,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "PERMANENT_SESSION_LIFETIME": timedelta(hours=12),
+        "WTF_CSRF_TIME_LIMIT": 12 * 3600,
+    }
+    if url.startswith("sqlite:///"):
+        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    return settings
+
+
+def _guard_secret(app: Flask) -> None:
+    if app.config["DEMO"] and not app.config["SECRET_KEY"]:
+        app.config["SECRET_KEY"] = _demo_secret()
+    secret = app.config["SECRET_KEY"]
+    if not secret or len(str(secret)) < SHORTEST_SECRET:
+        raise CannotStart(
+            f"Set LEDGER_SECRET_KEY to a secret of {SHORTEST_SECRET} characters or more "
+            "(python -c 'import secrets; print(secrets.token_hex(32))'), or LEDGER_DEMO=1 for the demo."
+        )
+    if app.config["PROXIES"]:
+        count = int(app.config["PROXIES"])
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign] # the documented way
+    if app.config.get("SESSION_COOKIE_SECURE") is False and str(app.config["SESSION_COOKIE_NAME"]).startswith("__Host-"):
+        app.config["SESSION_COOKIE_NAME"] = "ledger"
+
+
+def _demo_secret() -> str:
+    """Return the demo's own secret, made once beside its database."""
+    place = ROOT / "instance" / "demo.secret"
+    if not place.exists():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(secrets.token_hex(32))
+    return place.read_text()
+
+
+def _guard_demo(app: Flask) -> None:
+    """A demo's data is never served as the real thing, and the demo never touches real data."""
+    if app.config["DEMO"] or app.config.get("TESTING"):
+        return
+    if inspect(db.engine).has_table("setting") and read(is_demo):
+        raise CannotStart("This database holds the demo's invented data. Start with LEDGER_DEMO=1, or use another.")
