@@ -13,24 +13,35 @@ from flask_migrate import Migrate
 from sqlalchemy import inspect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+import ledger.api
 import ledger.cli
 import ledger.views
 import quotes.api
 import quotes.cli
-import quotes.views
+import quotes.views.builder
+import quotes.views.home
+import quotes.views.orders
+import quotes.views.price_lists
+import quotes.views.review
 import referral.api
 import referral.cli
-import referral.views
+import referral.views.companies
+import referral.views.help
+import referral.views.people
+import referral.views.referrals
+import referral.views.settings
 from demo.cli import demo_cli
 from ledger.queries.verification import ledger_faults
 from ledger.sheets import credit_sheets
 from quotes.queries.verification import quote_faults
 from quotes.sheets import order_sheets
+from quotes.views.blueprint import blueprint as quote_pages
 from referral.apikit import prepare_api
 from referral.db import db, prepare_engine, read
 from referral.permissions import Permission
 from referral.queries.settings import is_demo
 from referral.signin import FOREIGN_PERMISSIONS, load_viewer, prepare_sign_in
+from referral.views.blueprint import blueprint as referral_pages
 from referral.webkit import NavItem, prepare_app
 
 ROOT = Path(__file__).parent
@@ -72,9 +83,9 @@ def create_app(settings: Mapping[str, object] | None = None) -> Flask:
     prepare_app(
         app, load_viewer=load_viewer, foreign_permissions=FOREIGN_PERMISSIONS, navigation=NAVIGATION
     )
-    for blueprint in (referral.views.blueprint, ledger.views.blueprint, quotes.views.blueprint):
+    for blueprint in (referral_pages, ledger.views.blueprint, quote_pages):
         app.register_blueprint(blueprint)
-    prepare_api(app, (referral.api.blueprint, quotes.api.blueprint))
+    prepare_api(app, (referral.api.blueprint, ledger.api.blueprint, quotes.api.blueprint))
     for group in (referral.cli.admin_cli, ledger.cli.ledger_cli, quotes.cli.prices_cli, demo_cli):
         app.cli.add_command(group)
     app.cli.add_command(referral.cli.routes_command)

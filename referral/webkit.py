@@ -10,7 +10,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Flask, Response, current_app, g, redirect, render_template, request, url_for
+from flask import Flask, Response, current_app, g, redirect, render_template, request, url_for
 from flask_wtf import FlaskForm
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.orm import Session
@@ -295,7 +295,7 @@ def _context() -> dict[str, object]:
     blueprint = (request.endpoint or "").rpartition(".")[0]
     links = []
     for item in items:
-        if viewer is None or not viewer.may(item.permission):
+        if viewer is None or not viewer.may(item.permission) or item.endpoint not in current_app.view_functions:
             continue
         url = url_for(item.endpoint)
         here = request.path == url or (url != "/" and request.path.startswith(f"{url}/"))
@@ -370,7 +370,3 @@ def prepare_app(
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
 
-
-def make_blueprint(name: str, import_name: str) -> Blueprint:
-    """Return the blueprint of a floor."""
-    return Blueprint(name, import_name)

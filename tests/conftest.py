@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
 MIGRATIONS = str(Path(__file__).parent.parent / "migrations")
-KINDS = {"sqlite": databases.SqliteDatabase, "postgresql": databases.PostgresDatabase}
+KINDS = ["sqlite", "postgresql"]
 SETTINGS: dict[str, object] = {
     "TESTING": True,
     "SECRET_KEY": "only for tests, and long enough for them",
@@ -61,7 +61,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test that uses a database on both, unless it is marked with a reason not to."""
     if "database" in metafunc.fixturenames:
         only = [kind for kind in KINDS if metafunc.definition.get_closest_marker(f"{kind}_only")]
-        metafunc.parametrize("database", only or list(KINDS), indirect=True)
+        metafunc.parametrize("database", only or KINDS, indirect=True)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -84,6 +84,11 @@ def kept() -> dict[str, Any]:
     return {}
 
 
+def worker_name(config: pytest.Config) -> str:
+    """Return the name of this worker among those of the run."""
+    return str(getattr(config, "workerinput", {}).get("workerid", "alone"))
+
+
 def migrate(uri: str) -> None:
     """Run the real migrations."""
     app = create_app(SETTINGS | {"SQLALCHEMY_DATABASE_URI": uri})
@@ -93,16 +98,24 @@ def migrate(uri: str) -> None:
         db.engine.dispose()
 
 
+@pytest.fixture(scope="session")
+def sqlite(pytestconfig: pytest.Config) -> databases.SqliteDatabase:
+    """Give this worker's SQLite file; tests ask for `database`."""
+    return databases.SqliteDatabase(pytestconfig.stash[SHARED], worker_name(pytestconfig), migrate)
+
+
+@pytest.fixture(scope="session")
+def postgresql(pytestconfig: pytest.Config) -> Iterator[databases.PostgresDatabase]:
+    """Give this worker's PostgreSQL database; tests ask for `database`."""
+    made = databases.PostgresDatabase(pytestconfig.stash[SHARED], worker_name(pytestconfig), migrate)
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def database(
-    request: pytest.FixtureRequest, kept: dict[str, Any], for_worker: ExitStack
-) -> databases.Database:
+def database(request: pytest.FixtureRequest) -> databases.Database:
     """Give a migrated database without any rows but those of the migrations; `.kind`, `.uri`, `.make_empty()`."""
-    if request.param not in kept:
-        worker = getattr(request.config, "workerinput", {}).get("workerid", "alone")
-        kept[request.param] = KINDS[request.param](request.config.stash[SHARED], worker, migrate)
-        for_worker.callback(kept[request.param].close)
-    return kept[request.param]
+    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture

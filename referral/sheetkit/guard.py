@@ -181,7 +181,7 @@ class Package:
                 fed += len(piece)
                 if fed - parser.CurrentByteIndex > MAX_TAG_BYTES:
                     refuse(f"The part {name} of this workbook is not laid out as Excel does it.")
-            parser.Parse(b"", True)  # noqa: FBT003 - expat takes no keyword
+            parser.Parse(b"", True)
         except _DAMAGED as damage:
             raise Refusal(
                 "file_too_large_or_not_a_workbook",

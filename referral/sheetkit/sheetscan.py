@@ -50,7 +50,7 @@ def column_number(letters: str) -> int:
 class SheetScan:
     """Takes the tags of one sheet in their order and builds its rows."""
 
-    def __init__(self, sheet: str, strings: Sequence[str], kinds: Sequence[str], epoch_1904: bool) -> None:  # noqa: FBT001 - one yes or no
+    def __init__(self, sheet: str, strings: Sequence[str], kinds: Sequence[str], epoch_1904: bool) -> None:
         """Prepare for one sheet: `sheet` names it in addresses, `kinds` are the number formats by cell style."""
         self.hidden_rows = 0
         self._named = Table(sheet, (), has_sheets=bool(sheet))

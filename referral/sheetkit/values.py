@@ -61,14 +61,14 @@ def read_number(stored: str) -> Number | Unreadable:
                 "holds a number of more digits than Excel keeps; format the cell as text, type it again"
             )
         number = _AS_SHOWN.plus(number)
-    if number.adjusted() > 300 or number.adjusted() < -300:  # noqa: PLR2004 - past what Excel can store
+    if number.adjusted() > 300 or number.adjusted() < -300:
         return Unreadable("holds a number too large or too small for Excel")
     plain = format(number, "f")
     plain = plain.rstrip("0").rstrip(".") if "." in plain else plain
     return Number("0" if plain in {"-0", ""} else plain)
 
 
-def read_moment(stored: str, epoch_1904: bool) -> date | datetime | time | Unreadable:  # noqa: FBT001 - one yes or no
+def read_moment(stored: str, epoch_1904: bool) -> date | datetime | time | Unreadable:
     """Turn a stored day count into a date, a date with a time (to the millisecond) or, below one day, a time."""
     number = read_number(stored)
     if isinstance(number, Unreadable):

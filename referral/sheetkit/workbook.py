@@ -101,12 +101,19 @@ def _format_kinds(package: Package, styles: str | None) -> tuple[str, ...]:
     in_cell_styles = False
     for local, attributes in package.elements(styles, "numFmt", "cellStyleXfs", "cellXfs", "xf"):
         if local == "numFmt":
-            codes.setdefault(int(attributes.get("numFmtId", "0")), attributes.get("formatCode", ""))
+            codes.setdefault(_number_format(attributes), attributes.get("formatCode", ""))
         elif local == "xf" and in_cell_styles:
-            used.append(int(attributes.get("numFmtId", "0")))
+            used.append(_number_format(attributes))
         elif local != "xf":
             in_cell_styles = local == "cellXfs"
     return tuple(format_kind(number, codes.get(number)) for number in used)
+
+
+def _number_format(attributes: dict[str, str]) -> int:
+    stated = attributes.get("numFmtId", "0")
+    if not (stated.isascii() and stated.isdigit() and len(stated) < 10):
+        refuse("The styles of this workbook are damaged. Open it in Excel, save it and upload it again.")
+    return int(stated)
 
 
 def _strings(package: Package, part: str | None) -> Sequence[str]:

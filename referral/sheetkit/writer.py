@@ -65,7 +65,7 @@ class Receipt:
     changes: Changes
 
 
-def write_workbook(  # noqa: PLR0913 - all but two have a default or a name
+def write_workbook(
     out: BinaryIO,
     sheets: Iterable[Sheet],
     *,

@@ -1,0 +1,2 @@
+from flask.cli import AppGroup
+ledger_cli = AppGroup("ledger")

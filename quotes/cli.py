@@ -1,0 +1,2 @@
+from flask.cli import AppGroup
+prices_cli = AppGroup("prices")
