@@ -30,7 +30,7 @@ def add_user(
     name: str,
     email: str,
     roles: Iterable[Role],
-    password_hash: str,
+    password_hash: str | None,
 ) -> User:
     """A user of the company exists and can sign in. `actor` None is the command line or an invitation.
 
