@@ -19,8 +19,9 @@ from ledger.operations.entries import record_other_purchase
 from ledger.operations.levels import set_levels
 from ledger.rules import LevelStep
 from quotes.models import Revision
+from quotes.operations.cancellations import cancel_order
 from quotes.operations.decisions import Evidence, approve_revision, decline_revision, request_changes
-from quotes.operations.orders import cancel_order, place_order
+from quotes.operations.orders import place_order
 from quotes.operations.price_lists import publish_price_list
 from quotes.operations.quotes import (
     LineInput,
@@ -319,7 +320,9 @@ class _Loader:
         )
         self.referrals[row["key"]] = str(PublicNumber("R", actor.company_code, referral.number))
 
-    def accept_referral(self, row: dict[str, Any], _said: dict[str, Any], actor: Viewer, at: datetime) -> None:
+    def accept_referral(
+        self, row: dict[str, Any], _said: dict[str, Any], actor: Viewer, at: datetime
+    ) -> None:
         accept_referral(self.tx, actor=actor, at=at, ref=self.referrals[row["key"]])
 
     def refuse_referral(self, row: dict[str, Any], said: dict[str, Any], actor: Viewer, at: datetime) -> None:
@@ -371,9 +374,7 @@ class _Loader:
         )
 
     def _lines(self, row: dict[str, Any], revision: int, actor: Viewer, at: datetime) -> list[Any]:
-        page = quote_page(
-            self.tx, viewer=actor, at=at, ref=self.quotes[row["key"]], revision_number=revision
-        )
+        page = quote_page(self.tx, viewer=actor, at=at, ref=self.quotes[row["key"]], revision_number=revision)
         return [line.line for line in page.lines]
 
     def submit(self, row: dict[str, Any], said: dict[str, Any], actor: Viewer, at: datetime) -> None:

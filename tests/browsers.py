@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 from werkzeug.serving import BaseWSGIServer, make_server
 
 if TYPE_CHECKING:
@@ -85,11 +85,15 @@ class Browsing:
             context.add_cookies([{"name": cookie[0], "value": cookie[1], "url": self._address}])
         page = context.new_page()
         page.on("pageerror", lambda error: self.faults.append(f"{page.url}: {error}"))
-        page.on(
-            "console",
-            lambda message: message.type == "error" and self.faults.append(f"{page.url}: {message.text}"),
-        )
+        page.on("console", self._hear)
         return page
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        """Note errors, among them what the content security policy refused; a refusal's status is none."""
+        place = message.location["url"]
+        is_refusal = "the server responded with a status of 4" in message.text and "/static/" not in place
+        if message.type == "error" and not is_refusal:
+            self.faults.append(f"{place}: {message.text}")
 
     def close(self) -> None:
         """Close every page."""

@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import flask_migrate
 import pytest
 from sqlalchemy.orm import Session
 
@@ -15,30 +14,23 @@ pytest.register_assert_rewrite("tests.pages", "tests.browsers", "tests.factories
 
 from referral.db import db  # noqa: E402 - after the rewrite is announced
 from tests import databases, loopback, pages, threads  # noqa: E402
+from tests.applications import let_go, make_test_app, migrate  # noqa: E402
 from tests.browsers import browse, live_server, page, soffice  # noqa: E402, F401 - fixtures
-from wsgi import create_app  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from flask import Flask
 
-MIGRATIONS = str(Path(__file__).parent.parent / "migrations")
+NAME = os.environ.get("PYTEST_XDIST_WORKER", "alone")
 KINDS = ["sqlite", "postgresql"]
-SETTINGS: dict[str, object] = {
-    "TESTING": True,
-    "SECRET_KEY": "only for tests, and long enough for them",
-    "SESSION_COOKIE_SECURE": False,
-    # The cheapest argon2 there is: what a hash costs is not what is tested.
-    "SECURITY_PASSWORD_HASH_PASSLIB_OPTIONS": {
-        "argon2__time_cost": 1, "argon2__memory_cost": 8, "argon2__parallelism": 1,
-    },
-}  # fmt: skip
 SHARED = pytest.StashKey[Path]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the directory of this run; workers are told which it is."""
+    """Make the directory of this run, of which workers are told; forget the settings of whoever runs it."""
+    for name in [name for name in os.environ if name.startswith("LEDGER_")]:
+        del os.environ[name]
     given = getattr(config, "workerinput", {}).get("shared")
     config.stash[SHARED] = Path(given) if given else databases.make_shared_directory()
     if not given:
@@ -60,7 +52,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test that uses a database on both, unless it is marked with a reason not to."""
     if "database" in metafunc.fixturenames:
-        only = [kind for kind in KINDS if metafunc.definition.get_closest_marker(f"{kind}_only")]
+        marks = {kind: metafunc.definition.get_closest_marker(f"{kind}_only") for kind in KINDS}
+        only = [kind for kind, mark in marks.items() if mark and mark.args[0]]  # the mark's reason
         metafunc.parametrize("database", only or KINDS, indirect=True)
 
 
@@ -84,52 +77,40 @@ def kept() -> dict[str, Any]:
     return {}
 
 
-def worker_name(config: pytest.Config) -> str:
-    """Return the name of this worker among those of the run."""
-    return str(getattr(config, "workerinput", {}).get("workerid", "alone"))
-
-
-def migrate(uri: str) -> None:
-    """Run the real migrations."""
-    app = create_app(SETTINGS | {"SQLALCHEMY_DATABASE_URI": uri})
-    with app.app_context():
-        flask_migrate.upgrade(directory=MIGRATIONS)
-        db.session.remove()
-        db.engine.dispose()
-
-
 @pytest.fixture(scope="session")
 def sqlite(pytestconfig: pytest.Config) -> databases.SqliteDatabase:
     """Give this worker's SQLite file; tests ask for `database`."""
-    return databases.SqliteDatabase(pytestconfig.stash[SHARED], worker_name(pytestconfig), migrate)
+    return databases.SqliteDatabase(pytestconfig.stash[SHARED], NAME, migrate)
 
 
 @pytest.fixture(scope="session")
 def postgresql(pytestconfig: pytest.Config) -> Iterator[databases.PostgresDatabase]:
     """Give this worker's PostgreSQL database; tests ask for `database`."""
-    made = databases.PostgresDatabase(pytestconfig.stash[SHARED], worker_name(pytestconfig), migrate)
+    made = databases.PostgresDatabase(pytestconfig.stash[SHARED], NAME, migrate)
     yield made
     made.close()
 
 
 @pytest.fixture
-def database(request: pytest.FixtureRequest) -> databases.Database:
-    """Give a migrated database without any rows but those of the migrations; `.kind`, `.uri`, `.make_empty()`."""
-    return request.getfixturevalue(request.param)
+def database(request: pytest.FixtureRequest) -> Iterator[databases.Database]:
+    """Give a migrated database without any rows but those of the migrations; it is emptied afterwards."""
+    given = request.getfixturevalue(request.param)
+    yield given
+    given.reset()
 
 
 @pytest.fixture
-def app(database: databases.Database, kept: dict[str, Any]) -> Iterator[Flask]:
-    """Give the application on the database, in an application context; the database is emptied afterwards."""
+def app(database: databases.Database, kept: dict[str, Any], for_worker: ExitStack) -> Iterator[Flask]:
+    """Give the application on the database, in an application context."""
     key = f"app on {database.kind}"
     if key not in kept:
-        kept[key] = create_app(SETTINGS | {"SQLALCHEMY_DATABASE_URI": database.uri})
+        kept[key] = make_test_app(database.uri)
+        for_worker.callback(let_go, kept[key])
     with kept[key].app_context():
         yield kept[key]
         db.session.remove()
-        if database.kind == "sqlite":
-            db.engine.dispose()
-    database.reset()
+    if database.kind == "sqlite":  # whose file is replaced
+        let_go(kept[key])
 
 
 @pytest.fixture
@@ -138,20 +119,17 @@ def make_app(app: Flask, database: databases.Database) -> Iterator[Callable[...,
     made: list[Flask] = []
 
     def make(**settings: object) -> Flask:
-        made.append(create_app(SETTINGS | {"SQLALCHEMY_DATABASE_URI": database.uri} | settings))
+        made.append(make_test_app(database.uri, **settings))
         return made[-1]
 
     yield make
     for one in made:
-        with one.app_context():
-            db.engine.dispose()
+        let_go(one)
 
 
 @pytest.fixture
 def tx(app: Flask) -> Iterator[Session]:
-    """Give a session for factories, operations and queries. It begins when first used and is rolled back at
-    the end; the page client commits it before each request, a test with threads or a browser does so itself.
-    """
+    """Give a session that begins when used and rolls back at last; `client` and `at_once` commit it first."""
     with Session(db.engine, expire_on_commit=False) as session:
         yield session
 

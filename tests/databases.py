@@ -256,11 +256,10 @@ def start_postgres(shared: Path) -> None:
         f"-c {setting}" for setting in (*FAST_AND_FORGETFUL, f"unix_socket_directories={shared}")
     )
     run("pg_ctl", "-w", "-l", str(data / "log"), "-o", options, "start")
+    # Should the run be killed, nobody else stops the server.
     watch = (
-        'while kill -0 "$1"; do sleep 1; done; [ -e "$2/data/postmaster.pid" ] || exit 0;'
-        ' kill -QUIT "$(head -n 1 "$2/data/postmaster.pid")"; sleep 1; rm -rf "$2"'
+        '(while kill -0 "$1"; do sleep 1; done; [ -e "$2/data/postmaster.pid" ] || exit;'
+        ' kill -QUIT "$(head -n 1 "$2/data/postmaster.pid")"; sleep 1; rm -rf "$2") >/dev/null 2>&1 </dev/null &'
     )
-    subprocess.Popen(
-        ["/bin/sh", "-c", watch, "watch", (shared / "run.pid").read_text(), str(shared)],
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
+    arguments = [(shared / "run.pid").read_text(), str(shared)]
+    subprocess.run(["/bin/sh", "-c", watch, "watch", *arguments], check=True, start_new_session=True)

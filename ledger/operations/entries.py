@@ -49,8 +49,8 @@ def post_entry(
     """The dealer's account moves by `amount_cents` and its issuance account by the negation.
 
     The same idempotency key of the same dealer answers with the entry posted before, or raises
-    Refusal(idempotency_key_reused) where anything but the instant differs. Both heads are locked, the
-    dealer's account first.
+    Refusal(idempotency_key_reused) where anything but the instant and the actor differs. Both heads are
+    locked, the dealer's account first.
     """
     head = _locked_head(tx, at, dealer_id, program_year, account_kind)
     contra = _locked_head(tx, at, dealer_id, program_year, AccountKind.ISSUANCE)
@@ -58,14 +58,22 @@ def post_entry(
         sa.select(LedgerEntry).where(LedgerEntry.dealer_id == dealer_id, LedgerEntry.idempotency_key == idempotency_key)
     ).one_or_none()
     if before is not None:
-        same = (kind, amount_cents, effective_on, source.number, source.digest) == (
+        place = tx.execute(
+            sa.select(LedgerPosting.program_year, LedgerPosting.account_kind).where(
+                LedgerPosting.dealer_id == dealer_id, LedgerPosting.entry_id == before.id, LedgerPosting.side == 1
+            )
+        ).one()
+        said = (kind, amount_cents, effective_on, source.number, source.digest, source.memo, related_entry_id)
+        posted = (
             before.kind,
             before.amount_cents,
             before.effective_on,
             before.source,
             before.source_digest,
+            before.memo,
+            before.related_entry_id,
         )
-        if not same:
+        if said != posted or tuple(place) != (program_year, account_kind):
             raise Refusal("idempotency_key_reused")
         return before
     entry = LedgerEntry(
@@ -160,7 +168,8 @@ def record_other_purchase(
     """A purchase outside referrals counts toward the dealer's level, shown apart from sales credit.
 
     `document` names the source, such as an invoice number; an amount below zero takes back. Raises
-    Refusal(forbidden), (not_found), (reason_required), (invalid_input), (idempotency_key_reused).
+    Refusal(forbidden), (not_found), (reason_required), (invalid_input), (idempotency_key_missing),
+    (idempotency_key_reused).
     """
     return _post_by_hand(
         tx,
@@ -170,6 +179,7 @@ def record_other_purchase(
         account_kind=AccountKind.OTHER_PURCHASES,
         kind=EntryKind.OTHER_PURCHASE,
         effective_on=purchased_on,
+        day_field="purchased_on",
         amount_cents=amount_cents,
         number=document,
         reason=reason,
@@ -191,7 +201,8 @@ def adjust_credit(
 ) -> LedgerEntry:
     """A mistake is answered by an adjustment of the dealer's sales credit, never by a change.
 
-    Raises Refusal(forbidden), (not_found), (reason_required), (invalid_input), (idempotency_key_reused).
+    Raises Refusal(forbidden), (not_found), (reason_required), (invalid_input), (idempotency_key_missing),
+    (idempotency_key_reused).
     """
     return _post_by_hand(
         tx,
@@ -201,6 +212,7 @@ def adjust_credit(
         account_kind=AccountKind.SALES_CREDIT,
         kind=EntryKind.ADJUSTMENT,
         effective_on=effective_on,
+        day_field="effective_on",
         amount_cents=amount_cents,
         number="",
         reason=reason,
@@ -218,6 +230,7 @@ def _post_by_hand(
     account_kind: AccountKind,
     kind: EntryKind,
     effective_on: date,
+    day_field: str,
     amount_cents: int,
     number: str,
     reason: str,
@@ -229,10 +242,12 @@ def _post_by_hand(
     if dealer is None:
         raise Refusal("not_found", field="dealer_code")
     memo = guard_reason(reason)
+    if not idempotency_key.strip():
+        raise Refusal("idempotency_key_missing", field="idempotency_key")
     if amount_cents == 0:
-        raise Refusal("invalid_input", "Type an amount other than zero.", "amount")
+        raise Refusal("invalid_input", "Type an amount other than zero.", "amount_cents")
     if effective_on > today(tx, at):
-        raise Refusal("invalid_input", "This day is still to come.", "effective_on")
+        raise Refusal("invalid_input", "This day is still to come.", day_field)
     entry = post_entry(
         tx,
         actor=actor,
@@ -243,9 +258,11 @@ def _post_by_hand(
         kind=kind,
         amount_cents=amount_cents,
         effective_on=effective_on,
-        idempotency_key=idempotency_key,
+        idempotency_key=f"hand:{idempotency_key.strip()}",
         source=Source(number=number, digest=digest_of(kind, number, memo), memo=memo),
     )
+    if entry.posted_at != at:
+        return entry  # answered before, and recorded then
     record_event(
         tx,
         actor=actor,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from ledger.models import LedgerAccount, Level, LevelSet
 from ledger.rules import LevelStep, Standing, standing
 from ledger.states import AccountKind
+from referral.models import User
 
 
 def level_steps(tx: Session, level_year: int) -> tuple[LevelStep, ...]:
@@ -34,6 +35,8 @@ class LevelSetRow:
     source: str
     reason: str
     steps: tuple[LevelStep, ...]
+    set_by: str
+    set_at: datetime
 
 
 def level_sets(tx: Session) -> tuple[LevelSetRow, ...]:
@@ -41,7 +44,11 @@ def level_sets(tx: Session) -> tuple[LevelSetRow, ...]:
     steps: dict[tuple[int, int], list[LevelStep]] = {}
     for level in tx.scalars(sa.select(Level).order_by(Level.level_year, Level.version, Level.rank)):
         steps.setdefault((level.level_year, level.version), []).append(LevelStep(level.name, level.threshold_cents))
-    sets = tx.scalars(sa.select(LevelSet).order_by(LevelSet.level_year.desc(), LevelSet.version.desc()))
+    sets = tx.execute(
+        sa.select(LevelSet, User.name)
+        .outerjoin(User, User.id == LevelSet.set_by)
+        .order_by(LevelSet.level_year.desc(), LevelSet.version.desc())
+    )
     return tuple(
         LevelSetRow(
             level_year=row.level_year,
@@ -49,8 +56,10 @@ def level_sets(tx: Session) -> tuple[LevelSetRow, ...]:
             source=row.source,
             reason=row.reason,
             steps=tuple(steps.get((row.level_year, row.version), ())),
+            set_by=name or "",
+            set_at=row.set_at,
         )
-        for row in sets
+        for row, name in sets
     )
 
 

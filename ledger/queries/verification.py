@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -28,6 +29,24 @@ def digest_of_entry(entry: LedgerEntry) -> str:
         related_entry_id=entry.related_entry_id,
         digest_version=entry.digest_version,
     )
+
+
+@dataclass(frozen=True)
+class LedgerCounts:
+    """How much there is to recompute."""
+
+    accounts: int
+    entries: int
+    postings: int
+
+
+def ledger_counts(tx: Session) -> LedgerCounts:
+    """Return how many accounts, entries and postings the ledger holds."""
+    accounts, entries, postings = (
+        tx.scalars(sa.select(sa.func.count()).select_from(table)).one()
+        for table in (LedgerAccount, LedgerEntry, LedgerPosting)
+    )
+    return LedgerCounts(accounts=accounts, entries=entries, postings=postings)
 
 
 def ledger_faults(tx: Session) -> Iterator[str]:

@@ -165,7 +165,9 @@ def start_revision(tx: Session, *, actor: Viewer, at: datetime, ref: str) -> Rev
     draft = _new_draft(quote, quote.latest_revision, actor, at)
     draft.account_number, draft.note = newest.account_number, newest.note
     is_none = newest.services_state is ServicesState.NONE
-    draft.services_state = ServicesState.NONE if is_none else ServicesState.PROPOSED if services else ServicesState.OPEN
+    draft.services_state = (
+        ServicesState.NONE if is_none else ServicesState.PROPOSED if services else ServicesState.OPEN
+    )
     tx.add(draft)
     tx.flush()
     _add_lines(tx, draft, lines)

@@ -49,6 +49,7 @@ class Styles:
     heading: Mapping[Kind, int]
     cell: Mapping[Kind, int]
     total: Mapping[Kind, int]
+    fact: Mapping[Kind, int]
 
 
 class Rows:
@@ -149,7 +150,7 @@ class FactRows(Rows):
     def _line(self, row: Sequence[Value], number: int) -> str:
         item, value = row
         kind = self._facts[self.count].kind
-        style = self._styles.cell[kind]
+        style = self._styles.fact[kind]
         self.count += 1
         write = make_cell_writer(kind, style, self._changes)
         return f'<row r="{number}">{self._writers[0](item, f"A{number}")}{write(value, f"B{number}")}</row>'

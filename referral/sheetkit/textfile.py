@@ -14,6 +14,8 @@ from referral.sheetkit.table import Row, Table, column_letters
 from referral.sheetkit.values import Value, read_text
 
 SPREADSHEET_ROWS = 1_048_576
+MAX_LINE = 1_000_000
+"""Characters: more than the widest row of the longest cells."""
 DELIMITERS = (",", ";", "\t")
 _SAMPLE_RECORDS = 50
 _SAMPLE_CHARACTERS = 65_536
@@ -76,13 +78,20 @@ def _records(content: bytes, encoding: str, delimiter: str) -> Iterator[list[str
     number = 0
     try:
         text = io.TextIOWrapper(io.BytesIO(content), encoding=encoding, newline="")
-        for record in csv.reader(text, delimiter=delimiter, strict=True):
+        for record in csv.reader(_lines(text), delimiter=delimiter, strict=True):
             number += 1
             yield record
     except csv.Error as error:
         refuse_content(
             f"Row {number + 1} cannot be read: {error}. Check the quotation marks.", f"A{number + 1}"
         )
+
+
+def _lines(text: io.TextIOWrapper) -> Iterator[str]:
+    while line := text.readline(MAX_LINE):
+        if len(line) == MAX_LINE:
+            refuse("One line of this file is far too long for a table. Save it as .xlsx or .csv again.")
+        yield line
 
 
 def _rows(records: Iterator[list[str]]) -> Iterator[Row]:

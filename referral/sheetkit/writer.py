@@ -11,12 +11,12 @@ import io
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
+from html import escape
 from typing import BinaryIO
 
 from openpyxl import Workbook
 from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
-from openpyxl.xml.functions import tostring
 
 from referral.sheetkit.cellwriter import (
     NUMBER_FORMATS,
@@ -27,6 +27,7 @@ from referral.sheetkit.cellwriter import (
     Value,
     clean_text,
     delimited_text,
+    plain_text,
 )
 from referral.sheetkit.sheetwriter import FactRows, Rows, Styles, safe_sheet_name
 
@@ -36,6 +37,11 @@ _HEADING_FILL = "FF1F3A4D"
 _RULE = "FF5B6B76"
 _MEMBER_DATE = (1980, 1, 1, 0, 0, 0)
 _CORE = "docProps/core.xml"
+_PROPERTIES = (
+    '<cp:coreProperties xmlns:cp="http://schemas.openxmlformats.org/package/2006/metadata/core-properties"'
+    ' xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:dcterms="http://purl.org/dc/terms/"'
+    ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><dc:title>{title}</dc:title>{times}</cp:coreProperties>'
+)
 _NUMBERS = frozenset({Kind.INTEGER, Kind.CENTS, Kind.RATE, Kind.PERCENT})
 
 
@@ -102,7 +108,7 @@ def write_workbook(
             Fact("Texts cut at 32,767 characters", changes.texts_cut, Kind.INTEGER),
             Fact("Numbers kept exact as text", changes.kept_as_text, Kind.INTEGER),
         ]
-        book.write(CONTROL_SHEET, FactRows(control, book.styles, Changes()), rows_per_sheet)
+        book.write(CONTROL_SHEET, FactRows(control, book.styles, Changes()), ROWS_PER_SHEET)
         book.finish(made_at)
     return Receipt(tuple(receipts), changes)
 
@@ -150,18 +156,24 @@ class _Book:
 
     def finish(self, made_at: datetime | None) -> None:
         """Add everything but the sheets: styles, names, relationships, properties."""
-        properties = self._shell.properties
-        properties.creator, properties.title = None, self._title
         saved = io.BytesIO()
         self._shell.save(saved)
-        properties.created = properties.modified = (
-            made_at.astimezone(UTC).replace(tzinfo=None) if made_at else None
-        )
         with zipfile.ZipFile(saved) as shell:
             for name in shell.namelist():
                 if not name.startswith("xl/worksheets/"):
-                    content = tostring(properties.to_tree()) if name == _CORE else shell.read(name)
+                    content = self._properties(made_at) if name == _CORE else shell.read(name)
                     self._package.writestr(_member(name), content)
+
+    def _properties(self, made_at: datetime | None) -> str:
+        """Return the document properties: openpyxl's would carry the time of day."""
+        times = ""
+        if made_at is not None:
+            instant = plain_text(made_at.replace(microsecond=0), Kind.INSTANT)
+            times = "".join(
+                f'<dcterms:{name} xsi:type="dcterms:W3CDTF">{instant}</dcterms:{name}>'
+                for name in ("created", "modified")
+            )
+        return _PROPERTIES.format(title=escape(self._title), times=times)
 
 
 def _member(name: str) -> zipfile.ZipInfo:
@@ -178,20 +190,25 @@ def _make_styles(book: Workbook) -> Styles:
 
     def number_of(kind: Kind, role: str) -> int:
         cell = sheet.cell(sheet.max_row + 1, 1)
-        side = "right" if kind in _NUMBERS else "left"
+        side = "right" if kind in _NUMBERS and role != "fact" else "left"
         cell.number_format = "@" if role == "heading" else NUMBER_FORMATS[kind]
         cell.font = Font(
-            name="Calibri", size=11, bold=role != "cell", color="FFFFFFFF" if role == "heading" else None
+            name="Calibri",
+            size=11,
+            bold=role in {"heading", "total"},
+            color="FFFFFFFF" if role == "heading" else None,
         )
         cell.fill = PatternFill("solid", fgColor=_HEADING_FILL) if role == "heading" else PatternFill()
         cell.border = (
             Border(top=Side("thin", _RULE), bottom=Side("double", _RULE)) if role == "total" else Border()
         )
-        cell.alignment = Alignment(horizontal=side, vertical="center" if role == "heading" else "top")
+        cell.alignment = Alignment(
+            horizontal=side, indent=1, vertical="center" if role == "heading" else "top"
+        )
         return int(cell.style_id)
 
     styles = Styles(
-        *({kind: number_of(kind, role) for kind in Kind} for role in ("heading", "cell", "total"))
+        *({kind: number_of(kind, role) for kind in Kind} for role in ("heading", "cell", "total", "fact"))
     )
     book.remove(sheet)
     return styles

@@ -60,7 +60,7 @@ def encrypt_flag(content):
 
 
 @pytest.mark.parametrize(
-    "content, filename, words",
+    ("content", "filename", "words"),
     [
         (b"a,b\n1,2\n", "prices.xlsx", "its content is none"),
         (b"a,b\n1,2\n", "PRICES.XLS", "its content is none"),
@@ -106,7 +106,7 @@ def test_a_workbook_with_a_changed_byte_is_refused_or_read_alike():
 
 
 @pytest.mark.parametrize(
-    "content, words",
+    ("content", "words"),
     [
         (encrypt_flag(make_workbook(ROW)), "password"),
         (pack([*make_parts(ROW).items(), (SHEET.upper(), make_sheet(ROW))]), "same name"),
@@ -115,16 +115,25 @@ def test_a_workbook_with_a_changed_byte_is_refused_or_read_alike():
         (pack(make_parts(ROW), compression=zipfile.ZIP_BZIP2), "Excel does not use"),
         (pack({"mimetype": "application/vnd.oasis.opendocument.spreadsheet"}), "not an Excel workbook"),
         (with_part("_rels/.rels", make_links(("r", "officeDocument", "xl/workbook.bin"))), "binary"),
-        (with_part("_rels/.rels", make_links(("r", "officeDocument", "../../etc/passwd"))), "missing or damaged"),
+        (
+            with_part("_rels/.rels", make_links(("r", "officeDocument", "../../etc/passwd"))),
+            "missing or damaged",
+        ),
         (with_part("xl/media/blank", bytes(60_000_000)), "unpacks to far more"),
         (with_part("xl/media/noise", bytes(70_000_000), more=NOISE), "unpacks to far more"),
         (with_part(SHEET, "<worksheet"), "damaged"),
         (with_part(SHEET, f'<chartsheet xmlns="{MAIN}"/>'), "does not write"),
-        (with_part("xl/styles.xml", f'<styleSheet xmlns="{MAIN}"><numFmt numFmtId="x"/></styleSheet>'), "damaged"),
+        (
+            with_part("xl/styles.xml", f'<styleSheet xmlns="{MAIN}"><numFmt numFmtId="x"/></styleSheet>'),
+            "damaged",
+        ),
         (with_part(SHEET, '<?xml version="1.0" encoding="utf-7"?>' + make_sheet(ROW)), "encoding"),
         (with_part(SHEET, '<?xml version="1.0" encoding="nonsense"?>' + make_sheet(ROW)), ""),
         (
-            with_part("xl/externalLinks/_rels/e.xml.rels", make_links(("r", "externalLinkPath", "http://x", "External"))),
+            with_part(
+                "xl/externalLinks/_rels/e.xml.rels",
+                make_links(("r", "externalLinkPath", "http://x", "External")),
+            ),
             "linked to another file",
         ),
         (
@@ -150,7 +159,9 @@ def test_hyperlinks_are_no_reason_to_refuse():
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be", "iso-8859-1"])
-@pytest.mark.parametrize("part", [SHEET, STRINGS, "xl/styles.xml", "xl/workbook.xml", "xl/_rels/workbook.xml.rels"])
+@pytest.mark.parametrize(
+    "part", [SHEET, STRINGS, "xl/styles.xml", "xl/workbook.xml", "xl/_rels/workbook.xml.rels"]
+)
 @pytest.mark.parametrize(
     "definition",
     [
@@ -175,29 +186,36 @@ HEAVY = {
     ),
     "one cell more": lambda: make_sheet(("<row>" + "<c><v>1</v></c>" * 10 + "</row>") * 50_001),
     "texts in every cell": lambda: make_sheet(
-        "".join("<row>" + f'<c t="inlineStr"><is><t>é{at}</t></is></c>' * 10 + "</row>" for at in range(50_000))
+        "".join(
+            "<row>" + f'<c t="inlineStr"><is><t>é{at}</t></is></c>' * 10 + "</row>" for at in range(50_000)
+        )
     ),
     "elements nobody knows": lambda: f'<worksheet xmlns="{MAIN}">' + "<a/>" * 7_900_000 + "</worksheet>",
     "depth": lambda: f'<worksheet xmlns="{MAIN}">' + "<a>" * 20_000_000,
     "one attribute": lambda: f'<worksheet xmlns="{MAIN}" a="{os.urandom(6_000_000).hex()}"/>',
-    "many attributes": lambda: f'<worksheet xmlns="{MAIN}" ' + " ".join(f'a{at}=""' for at in range(2_000_000)) + "/>",
+    "many attributes": lambda: (
+        f'<worksheet xmlns="{MAIN}" ' + " ".join(f'a{at}=""' for at in range(2_000_000)) + "/>"
+    ),
     "one text": lambda: make_sheet(f'<row><c t="inlineStr"><is><t>{"😀" * 15_000_000}</t></is></c></row>'),
     "long addresses": lambda: make_sheet("<row>" + f'<c r="{"A" * 200_000}1"/>' * 300 + "</row>"),
     "merged over everything": lambda: make_sheet(
         "<row><c><v>1</v></c></row>" * 90_000, '<mergeCells><mergeCell ref="A1:BL1048576"/></mergeCells>'
     ),
     "merged often": lambda: make_sheet(
-        "<row><c><v>1</v></c></row>" * 50_000, '<mergeCells><mergeCell ref="A1:A90000"/></mergeCells>' * 90_000
+        "<row><c><v>1</v></c></row>" * 50_000,
+        '<mergeCells><mergeCell ref="A1:A90000"/></mergeCells>' * 90_000,
     ),
 }
 HEAVY_STRINGS = {
     "empty shared texts": lambda: f'<sst xmlns="{MAIN}">' + "<si/>" * 3_000_000 + "</sst>",
-    "wide shared texts": lambda: f'<sst xmlns="{MAIN}">'
-    + "".join(f"<si><t>{at}{'😀' * 12}</t></si>" for at in range(490_000))
-    + "</sst>",
-    "many shared texts": lambda: f'<sst xmlns="{MAIN}">'
-    + "".join(f"<si><t>{at}</t></si>" for at in range(490_000))
-    + "</sst>",
+    "wide shared texts": lambda: (
+        f'<sst xmlns="{MAIN}">'
+        + "".join(f"<si><t>{at}{'😀' * 12}</t></si>" for at in range(490_000))
+        + "</sst>"
+    ),
+    "many shared texts": lambda: (
+        f'<sst xmlns="{MAIN}">' + "".join(f"<si><t>{at}</t></si>" for at in range(490_000)) + "</sst>"
+    ),
 }
 HEAVY_TEXT = {
     "empty lines": lambda: b"\n" * (MAX_UPLOAD_BYTES - 1),
@@ -208,7 +226,10 @@ HEAVY_TEXT = {
 }
 BOMBS = (
     {name: (lambda make=make: with_part(SHEET, make(), noise=NOISE)) for name, make in HEAVY.items()}
-    | {name: (lambda make=make: with_part(STRINGS, make(), noise=NOISE)) for name, make in HEAVY_STRINGS.items()}
+    | {
+        name: (lambda make=make: with_part(STRINGS, make(), noise=NOISE))
+        for name, make in HEAVY_STRINGS.items()
+    }
     | HEAVY_TEXT
 )
 

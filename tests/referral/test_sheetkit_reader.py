@@ -18,7 +18,9 @@ def read(content, **more):
 def cells(content, **more):
     """Return value by address."""
     table = read(content, **more)
-    return {cell.address: cell.value for row in table.rows for cell in table.cells(row) if cell.value is not None}
+    return {
+        cell.address: cell.value for row in table.rows for cell in table.cells(row) if cell.value is not None
+    }
 
 
 def only_cell(xml, **more):
@@ -31,7 +33,7 @@ def csv_table(text, encoding="utf-8"):
 
 
 @pytest.mark.parametrize(
-    "stored, exact",
+    ("stored", "exact"),
     [
         ("19.99", "19.99"),
         ("19.989999999999998", "19.99"),
@@ -56,14 +58,15 @@ def test_a_number_is_read_as_excel_shows_it(stored, exact):
 
 
 @pytest.mark.parametrize(
-    "stored", ["12345678901234567890", "100000000000.10001", "1e999", "NaN", "Infinity", "1_000", "\uff11", "0x10"]
+    "stored",
+    ["12345678901234567890", "100000000000.10001", "1e999", "NaN", "Infinity", "1_000", "\uff11", "0x10"],
 )
 def test_a_number_that_would_lose_digits_or_is_none_is_unreadable(stored):
     assert isinstance(read_number(stored), Unreadable)
 
 
 @pytest.mark.parametrize(
-    "xml, value",
+    ("xml", "value"),
     [
         ('<c r="A1" t="s"><v>0</v></c>', " plain "),
         ('<c r="A1" t="s"><v>1</v></c>', "two runs"),
@@ -93,7 +96,7 @@ def test_a_cell_keeps_what_it_holds(xml, value):
 
 
 @pytest.mark.parametrize(
-    "xml, words",
+    ("xml", "words"),
     [
         ('<c r="A1" t="e"><v>#N/A</v></c>', "the error #N/A"),
         ('<c r="A1"><f>1+1</f></c>', "formula without a saved result"),
@@ -129,9 +132,17 @@ def test_dates_count_from_1904_where_the_workbook_says_so():
 
 
 @pytest.mark.parametrize(
-    "code, kind",
-    [("#,##0.00", "number"), ('0" dozen"', "number"), ("[Red]0.00", "number"), ("General", "number")]
-    + [("dd/mm/yy", "moment"), ("[$-409]d mmm", "moment"), ("hh:mm AM/PM", "moment"), ("[mm]:ss", "length")],
+    ("code", "kind"),
+    [
+        ("#,##0.00", "number"),
+        ('0" dozen"', "number"),
+        ("[Red]0.00", "number"),
+        ("General", "number"),
+        ("dd/mm/yy", "moment"),
+        ("[$-409]d mmm", "moment"),
+        ("hh:mm AM/PM", "moment"),
+        ("[mm]:ss", "length"),
+    ],
 )
 def test_a_number_format_tells_numbers_from_dates(code, kind):
     assert format_kind(170, code) == kind
@@ -143,13 +154,15 @@ def test_cells_and_rows_without_addresses_count_up():
 
 
 def test_a_wrong_dimension_drops_nothing():
-    parts = '<row r="1"><c r="A1"><v>1</v></c><c r="B1"><v>2</v></c></row><row r="2"><c r="A2"><v>3</v></c></row>'
+    parts = (
+        '<row r="1"><c r="A1"><v>1</v></c><c r="B1"><v>2</v></c></row><row r="2"><c r="A2"><v>3</v></c></row>'
+    )
     content = make_workbook(parts, after='<dimension ref="A1"/>')
     assert cells(content) == {"A1": "1", "B1": "2", "A2": "3"}
 
 
 @pytest.mark.parametrize(
-    "rows, address",
+    ("rows", "address"),
     [
         ('<row r="3"><c r="A3"><v>1</v></c></row><row r="2"><c r="A2"><v>2</v></c></row>', "A3"),
         ('<row r="2"/><row r="2"/>', "A2"),
@@ -197,7 +210,9 @@ def test_other_sheets_hidden_sheets_and_hidden_rows_are_noted():
     assert table.sheet == "It's"
     assert table.other_sheets == ("More",)
     assert table.address(1, 1) == "'It''s'!A1"
-    assert [word in " ".join(table.notes) for word in ("“More” was not", "“Old” was not", "1 hidden row")] == [True] * 3
+    assert [
+        word in " ".join(table.notes) for word in ("“More” was not", "“Old” was not", "1 hidden row")
+    ] == [True] * 3
     assert cells(content, sheet="more") == {"More!A1": "3"}
     with pytest.raises(Refusal, match="no visible sheet named “Old”"):
         read(content, sheet="Old")
@@ -233,7 +248,7 @@ def test_csv_rows_keep_the_numbers_a_spreadsheet_shows():
 
 
 @pytest.mark.parametrize(
-    "content, words",
+    ("content", "words"),
     [(b'a,b\n"open,1\n', "Row 2"), (b'a,b\n"x"y,1\n', "Row 2"), (b"a,b\n" + b"x" * 200_000, "Row 2")],
 )
 def test_csv_with_broken_quotes_is_refused_with_its_row(content, words):
@@ -244,7 +259,9 @@ def test_csv_with_broken_quotes_is_refused_with_its_row(content, words):
 
 def test_columns_are_found_by_heading_below_a_title_whatever_case_spaces_and_order():
     table = csv_table("Prices 2026\n\nLIST  PRICE ($),Notes,Model_Number\n19.99,x,0012\n")
-    columns = table.columns({"model_number": ("Model number",), "price": ("List price ($)",)}, {"room": ("room",)})
+    columns = table.columns(
+        {"model_number": ("Model number",), "price": ("List price ($)",)}, {"room": ("room",)}
+    )
     (record,) = columns
     assert len(columns) == 1
     assert record.number == 4
@@ -289,8 +306,14 @@ def test_a_record_lists_the_problems_of_its_mapped_cells():
 
 
 @pytest.mark.parametrize(
-    "value, text",
-    [(date(2026, 1, 31), "2026-01-31"), (True, "TRUE"), (None, ""), (time(8, 30), "08:30:00"), (" x ", " x ")],
+    ("value", "text"),
+    [
+        (date(2026, 1, 31), "2026-01-31"),
+        (True, "TRUE"),
+        (None, ""),
+        (time(8, 30), "08:30:00"),
+        (" x ", " x "),
+    ],
 )
 def test_the_text_of_a_cell_is_what_the_parsers_of_forms_take(value, text):
     cell = type(read(b"a").cells(read(b"a").rows[0])[0])("A1", value)

@@ -1,0 +1,297 @@
+"""What the pages of sales credit show: a dealer's years, the program's year, a statement with its head."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from ledger.models import LedgerAccount
+from ledger.queries.levels import CreditYear, LevelSetRow, credit_year, level_sets, level_steps
+from ledger.queries.statements import (
+    AccountHead,
+    DealerYearRow,
+    StatementPage,
+    account_heads,
+    dealer_seen_by,
+    dealers_seen_by,
+    program_years,
+    statement_page,
+    year_summary,
+)
+from ledger.rules import LevelStep
+from ledger.states import AccountKind
+from referral.errors import Refusal
+from referral.models import Company
+from referral.permissions import CompanyKind, Viewer
+from referral.queries.settings import setting_on, today
+
+FIRST_YEAR = 2000
+LAST_YEAR = 2099
+"""Program years that can be: those of the days people may type."""
+
+
+def guard_program_year(program_year: int) -> int:
+    """Return a program year that can be. Raises Refusal(not_found)."""
+    if not FIRST_YEAR <= program_year <= LAST_YEAR:
+        raise Refusal("not_found")
+    return program_year
+
+
+def currency_of(tx: Session, program_year: int) -> str:
+    """Return the program's currency of a year, as a code such as USD."""
+    return str(setting_on(tx, "currency", date(program_year, 1, 1)))
+
+
+@dataclass(frozen=True)
+class DealerChoice:
+    """A dealer in a list to choose from."""
+
+    code: str
+    name: str
+
+
+def dealer_choices(tx: Session, viewer: Viewer) -> tuple[DealerChoice, ...]:
+    """Return the dealers the viewer may see, by name."""
+    dealers = tx.scalars(dealers_seen_by(viewer).order_by(Company.name, Company.id))
+    return tuple(DealerChoice(dealer.code, dealer.name) for dealer in dealers)
+
+
+@dataclass(frozen=True)
+class OwnCredit:
+    """A dealer's own credit: this year first, then the years before.
+
+    `held` is the level that holds this year, given by the total of the year before.
+    """
+
+    dealer_code: str
+    dealer_name: str
+    currency: str
+    today: date
+    current: CreditYear
+    held: LevelStep | None
+    years: tuple[CreditYear, ...]
+
+    @property
+    def days_left(self) -> int:
+        """Days after today that still count toward this year's total."""
+        return (self.current.last_day - self.today).days
+
+
+def own_credit(tx: Session, *, viewer: Viewer, at: datetime) -> OwnCredit:
+    """Return the credit of the viewer's own company. Raises Refusal(not_found) where it is no dealer."""
+    dealer = dealer_seen_by(tx, viewer, viewer.company_code)
+    day = today(tx, at)
+    posted = {
+        year: credit_year(tx, dealer_id=dealer.id, program_year=year) for year in program_years(tx, dealer.id)
+    }
+    for year in (day.year, day.year - 1):
+        posted.setdefault(year, credit_year(tx, dealer_id=dealer.id, program_year=year))
+    return OwnCredit(
+        dealer_code=dealer.code,
+        dealer_name=dealer.name,
+        currency=currency_of(tx, day.year),
+        today=day,
+        current=posted[day.year],
+        held=posted[day.year - 1].standing.level,
+        years=tuple(posted[year] for year in sorted(posted, reverse=True)),
+    )
+
+
+@dataclass(frozen=True)
+class TrialBalance:
+    """The sums of a program year over all dealers: both sides together must come to nothing."""
+
+    accounts: int
+    credited_cents: int
+    issued_cents: int
+
+    @property
+    def is_balanced(self) -> bool:
+        """Whether what dealers hold and what the program issued cancel out."""
+        return self.credited_cents + self.issued_cents == 0
+
+
+def trial_balance(tx: Session, program_year: int) -> TrialBalance:
+    """Return the trial balance of a program year, from the account heads."""
+    is_issuance = LedgerAccount.kind == AccountKind.ISSUANCE
+    accounts, credited, issued = tx.execute(
+        sa.select(
+            sa.func.count(),
+            sa.func.coalesce(sa.func.sum(sa.case((is_issuance, 0), else_=LedgerAccount.balance_cents)), 0),
+            sa.func.coalesce(sa.func.sum(sa.case((is_issuance, LedgerAccount.balance_cents), else_=0)), 0),
+        ).where(LedgerAccount.program_year == program_year)
+    ).one()
+    return TrialBalance(accounts=accounts, credited_cents=int(credited), issued_cents=int(issued))
+
+
+@dataclass(frozen=True)
+class YearSummary:
+    """A program year over all dealers the viewer sees, or over one of them."""
+
+    program_year: int
+    years: tuple[int, ...]
+    dealer_code: str
+    dealers: tuple[DealerChoice, ...]
+    currency: str
+    levels: tuple[LevelStep, ...]
+    rows: tuple[DealerYearRow, ...]
+    trial: TrialBalance
+
+    @property
+    def sales_credit_cents(self) -> int:
+        """Sales credit of all rows."""
+        return sum(row.year.sales_credit_cents for row in self.rows)
+
+    @property
+    def other_purchases_cents(self) -> int:
+        """Other purchases of all rows."""
+        return sum(row.year.other_purchases_cents for row in self.rows)
+
+    @property
+    def total_cents(self) -> int:
+        """Both together."""
+        return self.sales_credit_cents + self.other_purchases_cents
+
+
+def summary_of_year(
+    tx: Session, *, viewer: Viewer, at: datetime, program_year: int | None = None, dealer_code: str = ""
+) -> YearSummary:
+    """Return the program year (the present one unless named) by dealer.
+
+    Raises Refusal(not_found) for a year that cannot be, or a dealer the viewer does not see.
+    """
+    current = today(tx, at).year
+    year = guard_program_year(current if program_year is None else program_year)
+    if dealer_code:
+        dealer_seen_by(tx, viewer, dealer_code)
+    return YearSummary(
+        program_year=year,
+        years=tuple(sorted({current, year, *program_years(tx)}, reverse=True)),
+        dealer_code=dealer_code,
+        dealers=dealer_choices(tx, viewer),
+        currency=currency_of(tx, year),
+        levels=level_steps(tx, year + 1),
+        rows=year_summary(tx, viewer=viewer, program_year=year, dealer_code=dealer_code),
+        trial=trial_balance(tx, year),
+    )
+
+
+def credit_page(
+    tx: Session, *, viewer: Viewer, at: datetime, program_year: int | None, dealer_code: str
+) -> OwnCredit | YearSummary:
+    """Return what the credit page shows this viewer: the program its year, a dealer its own credit.
+
+    Raises Refusal(not_found), as the two do.
+    """
+    if viewer.acts_as(CompanyKind.PROGRAM):
+        return summary_of_year(
+            tx, viewer=viewer, at=at, program_year=program_year, dealer_code=dealer_code
+        )
+    return own_credit(tx, viewer=viewer, at=at)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A page of a statement with the head of its account; None before the first posting."""
+
+    page: StatementPage
+    head: AccountHead | None
+    currency: str
+    years: tuple[int, ...]
+    is_first_page: bool
+
+
+def statement(
+    tx: Session,
+    *,
+    viewer: Viewer,
+    at: datetime,
+    dealer_code: str,
+    program_year: int,
+    account_kind: AccountKind,
+    after: int,
+) -> Statement:
+    """Return the postings of a dealer's account after a sequence, and the account's head.
+
+    Raises Refusal(not_found) for another's dealer, a year that cannot be, or a page past the last.
+    """
+    guard_program_year(program_year)
+    page = statement_page(
+        tx,
+        viewer=viewer,
+        dealer_code=dealer_code,
+        program_year=program_year,
+        account_kind=account_kind,
+        after=after,
+    )
+    if after and not page.lines:
+        raise Refusal("not_found")
+    heads = account_heads(tx, viewer=viewer, program_year=program_year, dealer_code=dealer_code)
+    return Statement(
+        page=page,
+        head=next((head for head in heads if head.kind is account_kind), None),
+        currency=currency_of(tx, program_year),
+        years=tuple(sorted({today(tx, at).year, program_year, *page.years}, reverse=True)),
+        is_first_page=after == 0,
+    )
+
+
+@dataclass(frozen=True)
+class PostingForm:
+    """What a form that posts by hand has to know."""
+
+    dealers: tuple[DealerChoice, ...]
+    currency: str
+    today: date
+
+
+def posting_form(tx: Session, *, viewer: Viewer, at: datetime) -> PostingForm:
+    """Return the dealers to choose from, the currency and the business day."""
+    day = today(tx, at)
+    return PostingForm(dealers=dealer_choices(tx, viewer), currency=currency_of(tx, day.year), today=day)
+
+
+@dataclass(frozen=True)
+class LevelsPage:
+    """The levels of every year, all versions, newest first; and the year that is set next."""
+
+    current_year: int
+    currency: str
+    sets: tuple[LevelSetRow, ...]
+
+    def of_year(self, level_year: int) -> tuple[LevelSetRow, ...]:
+        """Return the versions of one year, newest first."""
+        return tuple(row for row in self.sets if row.level_year == level_year)
+
+    def nearest(self, level_year: int) -> tuple[LevelStep, ...]:
+        """Return the levels to start from: the year's own, else those of the last year before it."""
+        return next((row.steps for row in self.sets if row.level_year <= level_year), ())
+
+    @property
+    def level_years(self) -> tuple[int, ...]:
+        """Every year that has levels, and next year, newest first."""
+        return tuple(sorted({self.current_year + 1, *(row.level_year for row in self.sets)}, reverse=True))
+
+
+def levels_page(tx: Session, *, at: datetime, level_year: int | None = None) -> LevelsPage:
+    """Return the levels of all years. Raises Refusal(not_found) for a level year that cannot be."""
+    if level_year is not None:
+        guard_program_year(level_year - 1)
+    year = today(tx, at).year
+    return LevelsPage(current_year=year, currency=currency_of(tx, year), sets=level_sets(tx))
+
+
+def program_company(tx: Session) -> Company | None:
+    """Return the program's company, the first where there are several; None before it is set up."""
+    return tx.scalars(sa.select(Company).where(Company.is_program).order_by(Company.created_at, Company.id)).first()
+
+
+def dealer_years(tx: Session, *, viewer: Viewer, dealer_code: str, program_year: int | None) -> tuple[CreditYear, ...]:
+    """Return a dealer's program years, newest first, or the one that is named. Raises Refusal(not_found)."""
+    dealer: UUID = dealer_seen_by(tx, viewer, dealer_code).id
+    years = program_years(tx, dealer) if program_year is None else (guard_program_year(program_year),)
+    return tuple(credit_year(tx, dealer_id=dealer, program_year=year) for year in years)

@@ -1,0 +1,1 @@
+"""What people type on the pages of the quotes floor: shape in, shape out, one file per document."""

@@ -1,0 +1,249 @@
+"""The start page of each kind of user: what waits for them, and what they get."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from ledger.queries.levels import CreditYear, credit_year
+from ledger.queries.statements import DealerYearRow, StatementLine, statement_lines, year_summary
+from ledger.states import AccountKind
+from quotes.models import Order, Quote, Revision
+from quotes.queries.work import ReferralWork, WorkRow, has_quote, referral_work, work_rows
+from quotes.states import RevisionState
+from referral.models import Qualification, Referral
+from referral.permissions import CompanyKind, Viewer
+from referral.queries.companies import is_qualified_on
+from referral.queries.settings import setting_on, today
+from referral.states import LIVE_REFERRAL_STATES, ReferralState
+
+LAST_POSTINGS = 5
+"""Postings a dealer's start page shows."""
+OLDEST_WAITING = 8
+"""Waiting quotes the program's start page shows."""
+EXPIRED_DAYS = 30
+"""How long an expired revision stays on the account's start page."""
+_LIVE = (RevisionState.SUBMITTED, RevisionState.APPROVED)
+
+
+@dataclass(frozen=True)
+class DealerHome:
+    """What a dealer must do and what it gets."""
+
+    waiting: tuple[WorkRow, ...]
+    """Quotes to decide on, the oldest first."""
+    approved: tuple[WorkRow, ...]
+    """Approved and not fully ordered, the one that expires first first."""
+    referrals: tuple[ReferralWork, ...]
+    """Live referrals without a quote yet, newest first."""
+    year: CreditYear
+    currency: str
+    committed_cents: int
+    """The credit of what is approved and not yet ordered; never part of a total."""
+    postings: tuple[StatementLine, ...]
+    is_new: bool
+    """Whether this dealer never opened a referral."""
+
+
+@dataclass(frozen=True)
+class AccountHome:
+    """What a qualified account must do next."""
+
+    is_qualified: bool
+    qualification_ended_on: date | None
+    qualification_ends_on: date | None
+    to_answer: tuple[ReferralWork, ...]
+    to_quote: tuple[ReferralWork, ...]
+    drafts: tuple[WorkRow, ...]
+    sent_back: tuple[WorkRow, ...]
+    to_order: tuple[WorkRow, ...]
+    waiting: tuple[WorkRow, ...]
+    expired: tuple[WorkRow, ...]
+    currency: str
+
+    @property
+    def is_idle(self) -> bool:
+        """Say whether nothing at all is under way."""
+        work = (
+            self.to_answer,
+            self.to_quote,
+            self.drafts,
+            self.sent_back,
+            self.to_order,
+            self.waiting,
+            self.expired,
+        )
+        return not any(work)
+
+
+@dataclass(frozen=True)
+class ProgramHome:
+    """Where the program stands: this year's totals, and what waits for whom."""
+
+    program_year: int
+    currency: str
+    sales_credit_cents: int
+    other_purchases_cents: int
+    order_count: int
+    ordered_cents: int
+    dealers: tuple[DealerYearRow, ...]
+    """The largest totals of the year first."""
+    dealer_count: int
+    qualified_account_count: int
+    open_referral_count: int
+    waiting_count: int
+    waiting: tuple[WorkRow, ...]
+    """The oldest of them, OLDEST_WAITING at most."""
+
+
+@dataclass(frozen=True)
+class HomePage:
+    """The start page: a part for each kind of company the viewer acts for."""
+
+    today: date
+    dealer: DealerHome | None
+    account: AccountHome | None
+    program: ProgramHome | None
+
+
+def home_page(tx: Session, *, viewer: Viewer, at: datetime) -> HomePage:
+    """Return the viewer's start page. The number of statements does not grow with what there is."""
+    day = today(tx, at)
+    return HomePage(
+        today=day,
+        dealer=dealer_home(tx, viewer=viewer, day=day) if viewer.acts_as(CompanyKind.DEALER) else None,
+        account=account_home(tx, viewer=viewer, day=day) if viewer.acts_as(CompanyKind.ACCOUNT) else None,
+        program=program_home(tx, viewer=viewer, day=day) if viewer.acts_as(CompanyKind.PROGRAM) else None,
+    )
+
+
+def dealer_home(tx: Session, *, viewer: Viewer, day: date) -> DealerHome:
+    """Return the start page of the viewer's company as a dealer."""
+    live = work_rows(
+        tx,
+        day,
+        [Revision.dealer_id == viewer.company_id, Revision.state.in_(_LIVE), Revision.expires_on >= day],
+    )
+    approved = [row for row in live if row.state == "approved" and row.remaining_units]
+    without_quote = ~has_quote(submitted=True)
+    return DealerHome(
+        waiting=tuple(row for row in live if row.state == "submitted"),
+        approved=tuple(sorted(approved, key=lambda row: (row.expires_on or day, row.ref))),
+        referrals=referral_work(
+            tx,
+            [
+                Referral.dealer_id == viewer.company_id,
+                Referral.state.in_(LIVE_REFERRAL_STATES),
+                without_quote,
+            ],
+        ),
+        year=credit_year(tx, dealer_id=viewer.company_id, program_year=day.year),
+        currency=str(setting_on(tx, "currency", day)),
+        committed_cents=sum(row.credit_cents for row in approved),
+        postings=tuple(
+            statement_lines(
+                tx,
+                dealer_id=viewer.company_id,
+                program_year=day.year,
+                account_kind=AccountKind.SALES_CREDIT,
+                limit=LAST_POSTINGS,
+                newest_first=True,
+            )
+        ),
+        is_new=tx.scalars(
+            sa.select(Referral.id).where(Referral.dealer_id == viewer.company_id).limit(1)
+        ).first()
+        is None,
+    )
+
+
+def account_home(tx: Session, *, viewer: Viewer, day: date) -> AccountHome:
+    """Return the start page of the viewer's company as a qualified account."""
+    work = work_rows(
+        tx,
+        day,
+        [
+            Quote.account_id == viewer.company_id,
+            sa.or_(
+                Revision.state == RevisionState.DRAFT,
+                sa.and_(Revision.state.in_(_LIVE), Revision.expires_on >= day - timedelta(days=EXPIRED_DAYS)),
+                sa.and_(
+                    Revision.state == RevisionState.CHANGES_REQUESTED,
+                    Revision.number == Quote.latest_revision,
+                ),
+            ),
+        ],
+    )
+    referrals = referral_work(
+        tx,
+        [
+            Referral.account_id == viewer.company_id,
+            Referral.state.in_(LIVE_REFERRAL_STATES),
+            ~has_quote(submitted=False),
+        ],
+    )
+    last_day = tx.scalars(
+        sa.select(Qualification.valid_to)
+        .where(Qualification.company_id == viewer.company_id, Qualification.valid_from <= day)
+        .order_by(sa.func.coalesce(Qualification.valid_to, date.max).desc(), Qualification.id)
+        .limit(1)
+    ).first()
+    is_qualified = is_qualified_on(tx, viewer.company_id, day)
+    return AccountHome(
+        is_qualified=is_qualified,
+        qualification_ended_on=None if is_qualified else last_day,
+        qualification_ends_on=last_day if is_qualified else None,
+        to_answer=tuple(row for row in referrals if row.state is ReferralState.OPEN),
+        to_quote=tuple(row for row in referrals if row.state is ReferralState.ACCEPTED),
+        drafts=_in_state(work, "draft"),
+        sent_back=_in_state(work, "changes_requested"),
+        to_order=tuple(row for row in _in_state(work, "approved") if row.remaining_units),
+        waiting=_in_state(work, "submitted"),
+        expired=tuple(row for row in _in_state(work, "expired") if row.is_newest and row.remaining_units),
+        currency=str(setting_on(tx, "currency", day)),
+    )
+
+
+def program_home(tx: Session, *, viewer: Viewer, day: date) -> ProgramHome:
+    """Return the start page of the program."""
+    waits = [Revision.state == RevisionState.SUBMITTED, Revision.expires_on >= day]
+    dealers = year_summary(tx, viewer=viewer, program_year=day.year)
+    order_count, ordered = tx.execute(
+        sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(Order.products_cents), 0)).where(
+            Order.program_year == day.year
+        )
+    ).one()
+    return ProgramHome(
+        program_year=day.year,
+        currency=str(setting_on(tx, "currency", day)),
+        sales_credit_cents=sum(row.year.sales_credit_cents for row in dealers),
+        other_purchases_cents=sum(row.year.other_purchases_cents for row in dealers),
+        order_count=order_count,
+        ordered_cents=int(ordered),
+        dealers=tuple(sorted(dealers, key=lambda row: (-row.year.total_cents, row.dealer_code))),
+        dealer_count=len(dealers),
+        qualified_account_count=_count(
+            tx,
+            sa.select(Qualification.company_id)
+            .where(
+                Qualification.valid_from <= day,
+                sa.or_(Qualification.valid_to.is_(None), Qualification.valid_to >= day),
+            )
+            .distinct(),
+        ),
+        open_referral_count=_count(tx, sa.select(Referral.id).where(Referral.state == ReferralState.OPEN)),
+        waiting_count=_count(tx, sa.select(Revision.number).where(*waits)),
+        waiting=work_rows(tx, day, waits, limit=OLDEST_WAITING),
+    )
+
+
+def _count(tx: Session, statement: sa.Select[tuple[object]]) -> int:
+    return tx.scalar(sa.select(sa.func.count()).select_from(statement.subquery())) or 0
+
+
+def _in_state(rows: Sequence[WorkRow], state: str) -> tuple[WorkRow, ...]:
+    return tuple(row for row in rows if row.state == state)
