@@ -18,6 +18,13 @@ TOTAL_KINDS = (AccountKind.SALES_CREDIT, AccountKind.OTHER_PURCHASES)
 """The accounts whose balances make up the level total, always shown apart (program rules, section 7)."""
 
 
+ACCOUNT_WORDS = {
+    AccountKind.SALES_CREDIT: "Sales credit",
+    AccountKind.OTHER_PURCHASES: "Other purchases",
+    AccountKind.ISSUANCE: "Issuance",
+}
+
+
 class EntryKind(enum.StrEnum):
     """Why an entry was posted."""
 
