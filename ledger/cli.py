@@ -17,9 +17,10 @@ from ledger.queries.verification import LedgerCounts, ledger_counts
 from ledger.sheets import write_year
 from referral.clock import now
 from referral.db import read
-from referral.errors import Refusal
+from referral.errors import REFUSALS, Refusal
 from referral.money import format_cents
 from referral.permissions import Role, Viewer
+from referral.text import clean_line
 
 FAULTS_SHOWN = 20
 
@@ -49,6 +50,12 @@ def program_viewer(tx: Session) -> Viewer:
     )
 
 
+def _sentence(refusal: Refusal, dealer_code: str) -> click.ClickException:
+    """Return what the command says to a refusal."""
+    is_plain = refusal.message == REFUSALS["not_found"]
+    return click.ClickException(f"No dealer has the code {dealer_code}." if is_plain else refusal.message)
+
+
 @ledger_cli.command("export")
 @click.option("--year", "program_year", type=click.IntRange(FIRST_YEAR, LAST_YEAR), required=True, help="Program year.")
 @click.option("--dealer", "dealer_code", default="", help="Only this dealer, by code. Default: all.")
@@ -70,14 +77,13 @@ def export(program_year: int, dealer_code: str, path: Path) -> None:
                 viewer=viewer,
                 at=now(),
                 program_year=program_year,
-                dealer_code=dealer_code.strip().upper(),
+                dealer_code=clean_line(dealer_code).upper(),
                 sheets=current_app.extensions["year_sheets"],
                 out=out,
             )
         part.replace(path)
     except Refusal as refusal:
-        message = refusal.message if refusal.message != "" else refusal.code
-        raise click.ClickException(message) from refusal
+        raise _sentence(refusal, dealer_code) from refusal
     except OSError as error:
         raise click.ClickException(f"{path}: {error.strerror}") from error
     finally:
@@ -122,11 +128,11 @@ def balance(dealer_code: str, program_year: int | None) -> None:
         years = read(
             dealer_years,
             viewer=read(program_viewer),
-            dealer_code=dealer_code.strip().upper(),
+            dealer_code=clean_line(dealer_code).upper(),
             program_year=program_year,
         )
     except Refusal as refusal:
-        raise click.ClickException(refusal.message) from refusal
+        raise _sentence(refusal, dealer_code) from refusal
     if not years:
         click.echo("Nothing is posted yet.")
         return

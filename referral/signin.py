@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import secrets
+import unicodedata
 from typing import Any
 from uuid import UUID
 
 from flask import Flask, g, request
+from flask.wrappers import Response
 from flask_login import current_user
-from flask_security import MailUtil, RoleMixin, Security, UserMixin, hash_password
+from flask_security import (
+    ChangePasswordForm,
+    ForgotPasswordForm,
+    LoginForm,
+    MailUtil,
+    ResetPasswordForm,
+    RoleMixin,
+    Security,
+    UserMixin,
+    hash_password,
+)
 from flask_security.datastore import UserDatastore
 from flask_wtf.csrf import CSRFProtect
 from sqlalchemy.orm import Session
+from wtforms import ValidationError
 
 from referral.clock import now
 from referral.db import read, write
+from referral.formkit import AddressField
 from referral.models import User
 from referral.operations.people import save_credentials
 from referral.operations.records import queue_mail
@@ -28,7 +42,6 @@ FOREIGN_PERMISSIONS = {
     "security.forgot_password": Permission.PUBLIC,
     "security.reset_password": Permission.PUBLIC,
     "security.change_password": Permission.SIGNED_IN,
-    "security.verify": Permission.SIGNED_IN,
 }
 """What views ask for that are not written here; a view of Flask-Security not listed answers 403."""
 
@@ -54,7 +67,10 @@ SECURITY_SETTINGS: dict[str, object] = {
     "SECURITY_EMAIL_VALIDATOR_ARGS": {"check_deliverability": False, "test_environment": True},
     "SECURITY_EMAIL_SENDER": "ledger@localhost",
     "SECURITY_CSRF_IGNORE_UNAUTH_ENDPOINTS": False,
-    "SECURITY_REDIRECT_VALIDATE_MODE": ["regex"],
+    "SECURITY_CLI_USERS_NAME": None,
+    "SECURITY_CLI_ROLES_NAME": None,
+    "SECURITY_API_ENABLED_METHODS": ["session"],
+    "SECURITY_RESET_PASSWORD_WITHIN": "2 hours",
     "SECURITY_ANONYMOUS_USER_DISABLED": False,
     "SECURITY_AUTO_LOGIN_AFTER_RESET": False,
     "SECURITY_LOGIN_USER_TEMPLATE": "referral/sign_in.html",
@@ -62,6 +78,25 @@ SECURITY_SETTINGS: dict[str, object] = {
     "SECURITY_RESET_PASSWORD_TEMPLATE": "referral/reset_password.html",
     "SECURITY_CHANGE_PASSWORD_TEMPLATE": "referral/change_password.html",
     "SECURITY_FLASH_MESSAGES": True,
+    "SECURITY_EMAIL_PLAINTEXT": True,
+    "SECURITY_EMAIL_HTML": False,
+    "SECURITY_EMAIL_SUBJECT_PASSWORD_RESET": "Choose a new password for the Ketra referral ledger",
+    "SECURITY_EMAIL_SUBJECT_PASSWORD_NOTICE": "Your password for the Ketra referral ledger is new",
+    "SECURITY_EMAIL_SUBJECT_PASSWORD_CHANGE_NOTICE": "Your password for the Ketra referral ledger is new",
+    "SECURITY_MSG_GENERIC_AUTHN_FAILED": ("E-mail and password do not match.", "error"),
+    "SECURITY_MSG_PASSWORD_RESET_REQUEST": (
+        "If %(email)s is known here, a mail with a link is on its way. The link works for two hours.",
+        "info",
+    ),
+    "SECURITY_MSG_PASSWORD_RESET_EXPIRED": ("This link is too old. Ask for a new one.", "error"),
+    "SECURITY_MSG_INVALID_RESET_PASSWORD_TOKEN": ("This link does not work any more. Ask for a new one.", "error"),
+    "SECURITY_MSG_PASSWORD_RESET_NO_LOGIN": ("Your new password holds. Sign in with it.", "success"),
+    "SECURITY_MSG_PASSWORD_CHANGE": ("Your new password holds; other devices are signed out.", "success"),
+    "SECURITY_MSG_PASSWORD_INVALID_LENGTH": ("Use %(length)s characters or more.", "error"),
+    "SECURITY_MSG_PASSWORD_NOT_PROVIDED": ("This is needed.", "error"),
+    "SECURITY_MSG_RETYPE_PASSWORD_MISMATCH": ("The two passwords are not the same.", "error"),
+    "SECURITY_MSG_INVALID_PASSWORD": ("This is not your password.", "error"),
+    "SECURITY_MSG_PASSWORD_IS_THE_SAME": ("Choose a password other than the present one.", "error"),
 }
 
 
@@ -147,6 +182,56 @@ class OutboxMail(MailUtil):
         write(queue_mail, at=now(), recipient=str(recipient), subject=str(subject), body=body or "")
 
 
+class SignInForm(LoginForm):
+    """E-mail and password; whatever is wrong, the answer is the same sentence."""
+
+    email = AddressField("E-mail", render_kw={"autocomplete": "username"})
+    remember = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Name the field as the house does; the page draws the link to a new password itself."""
+        super().__init__(*args, **kwargs)
+        self.password.label.text, self.password.description = "Password", ""
+
+    def validate(self, **kwargs: Any) -> bool:
+        """Check e-mail and password; say once where both are wrong."""
+        is_right: bool = super().validate(**kwargs)
+        if self.email.errors and self.password.errors:
+            self.email.errors = []
+        return is_right
+
+
+class AskForResetForm(ForgotPasswordForm):
+    """The e-mail address of somebody who forgot the password."""
+
+    email = AddressField("E-mail", render_kw={"autocomplete": "username"})
+
+    def validate_email(self, field: AddressField) -> None:
+        """Find the user; the page answers alike whether there is one."""
+        self.user = read(load_sign_in_user, None, field.data or "")
+        if self.user is None:
+            raise ValidationError("unknown")
+
+
+class NewPasswordForm(ResetPasswordForm):
+    """A new password, typed twice."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Name the fields as the house does."""
+        super().__init__(*args, **kwargs)
+        self.password.label.text, self.password_confirm.label.text = "New password", "The same again"
+
+
+class ChangeOwnPasswordForm(ChangePasswordForm):
+    """The present password, and a new one typed twice."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Name the fields as the house does."""
+        super().__init__(*args, **kwargs)
+        self.password.label.text = "Present password"
+        self.new_password.label.text, self.new_password_confirm.label.text = "New password", "The same again"
+
+
 csrf = CSRFProtect()
 
 
@@ -156,7 +241,32 @@ def prepare_sign_in(app: Flask) -> None:
         app.config.setdefault(name, value)
     app.config.setdefault("SECURITY_PASSWORD_SALT", str(app.config["SECRET_KEY"]))
     csrf.init_app(app)
-    Security(app, SignInDatastore(), mail_util_cls=OutboxMail)
+    security = Security(
+        app,
+        SignInDatastore(),
+        mail_util_cls=OutboxMail,
+        login_form=SignInForm,
+        forgot_password_form=AskForResetForm,
+        reset_password_form=NewPasswordForm,
+        change_password_form=ChangeOwnPasswordForm,
+    )
+    # Programs use the API with its own tokens: sign-in speaks to people only.
+    security.want_json(lambda _request: False)
+    app.login_manager.request_loader(lambda _request: None)  # type: ignore[attr-defined] # Flask-Login's place
+    app.after_request(_see_other)
+
+
+def _see_other(response: Response) -> Response:
+    """Answer a form with 303, as the house's own pages do; Flask-Security says 302."""
+    if response.status_code == 302 and request.method == "POST":
+        response.status_code = 303
+    return response
+
+
+def make_password_hash(password: str) -> str:
+    """Return the hash of a password, normalized as sign-in does; Flask-Security's own rules are the form's."""
+    answer: str = hash_password(unicodedata.normalize("NFKC", password))
+    return answer
 
 
 def load_viewer() -> Viewer | None:
@@ -166,7 +276,7 @@ def load_viewer() -> Viewer | None:
         if scheme.lower() != "bearer" or not token:
             return None
         return read(viewer_of_token, token.strip(), at=now())
-    if request.endpoint == "static" or not current_user.is_authenticated:
+    if request.endpoint in {"static", "referral.health"} or not current_user.is_authenticated:
         return None
     viewer: Viewer | None = current_user.viewer
     return viewer

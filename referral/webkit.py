@@ -115,6 +115,8 @@ def _guard_door() -> BaseResponse | None:
         raise Refusal("not_found")
     if request.endpoint is None:
         return None
+    if request.blueprint == "security" and not all(map(is_own_path, filter(None, request.values.getlist("next")))):
+        raise Refusal("not_found")
     permission = permission_of(current_app, request.endpoint)
     if permission is None:
         raise Refusal("forbidden")

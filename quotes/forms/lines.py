@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -37,7 +37,7 @@ class PerLineField(Field):
         super().__init__(label, **kwargs)
         self.type = "FieldList"  # the error summary names it and points to the lines
         self.unbound = unbound
-        self.entries: list[LineEntry] = []
+        self._by_id: dict[UUID, LineEntry] = {}
         self.given: Mapping[UUID, Any] = {}
 
     def process(
@@ -49,16 +49,17 @@ class PerLineField(Field):
         """Take the lines of what came in, or of `data` where nothing did."""
         self.process_errors = []
         self.given = {} if data is unset_value or data is None else data
-        self.entries = []
+        ids: Iterable[UUID] = self.given
         if formdata:
             prefix = f"{self.name}-"
-            names = sorted({name for name in formdata if name.startswith(prefix)})
-            ids = [_line_id(name.removeprefix(prefix)) for name in names]
-            self.entries = [
-                self._entry(line_id, formdata) for line_id in dict.fromkeys(ids) if line_id is not None
-            ]
-        else:
-            self.entries = [self._entry(line_id, None) for line_id in self.given]
+            texts = sorted(name.removeprefix(prefix) for name in formdata if name.startswith(prefix))
+            ids = [line_id for text in texts if (line_id := _line_id(text)) is not None]
+        self._by_id = {line_id: self._entry(line_id, formdata or None) for line_id in ids}
+
+    @property
+    def entries(self) -> list[LineEntry]:
+        """The lines there are."""
+        return list(self._by_id.values())
 
     def _entry(self, line_id: UUID, formdata: Any) -> LineEntry:
         field = self.unbound.bind(
@@ -69,15 +70,14 @@ class PerLineField(Field):
 
     def of(self, line_id: UUID) -> Field:
         """Return the field of a line, an empty one where nothing was said of it."""
-        for entry in self.entries:
-            if entry.line_id == line_id:
-                return entry.field
-        self.entries.append(self._entry(line_id, None))
-        return self.entries[-1].field
+        if line_id not in self._by_id:
+            self._by_id[line_id] = self._entry(line_id, None)
+        return self._by_id[line_id].field
 
     def validate(self, form: Any, extra_validators: Any = ()) -> bool:  # noqa: ARG002 - the library's signature
         """Validate each line's field."""
-        return all([entry.field.validate(form) for entry in self.entries])
+        results = [entry.field.validate(form) for entry in self.entries]
+        return all(results)
 
     @property
     def errors(self) -> list[str]:

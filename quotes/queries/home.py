@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -241,7 +242,7 @@ def program_home(tx: Session, *, viewer: Viewer, day: date) -> ProgramHome:
     )
 
 
-def _count(tx: Session, statement: sa.Select[tuple[object]]) -> int:
+def _count(tx: Session, statement: sa.Select[Any]) -> int:
     return tx.scalar(sa.select(sa.func.count()).select_from(statement.subquery())) or 0
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from referral.permissions import Permission
+from flask import render_template
+
+from quotes.queries.home import home_page
 from quotes.views.blueprint import blueprint
-from referral.webkit import needs
+from referral.clock import now
+from referral.permissions import Permission
+from referral.webkit import ask, current_viewer, needs, zone
 
 
 @blueprint.get("/")
 @needs(Permission.SIGNED_IN)
 def home() -> str:
-    return "home"
+    """Show what waits for the viewer and what they get."""
+    page = ask(home_page, viewer=current_viewer(), at=now())
+    return render_template("quotes/home.html", page=page, zone_name=str(zone()))

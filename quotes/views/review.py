@@ -1,1 +1,223 @@
-"""Pages: review."""
+"""Reading a quote, and the dealer's decision on it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from flask import flash, g, redirect, render_template, request, session, url_for
+from flask_wtf import FlaskForm
+from werkzeug.wrappers import Response as BaseResponse
+
+from quotes.forms.review import ApproveRevisionForm, DeclineRevisionForm, RequestChangesForm
+from quotes.operations.decisions import Evidence, approve_revision, decline_revision, request_changes
+from quotes.queries.quotes import QuotePage, quote_page
+from quotes.rules import ATTESTATIONS, Change
+from quotes.views.blueprint import blueprint
+from referral.clock import now
+from referral.errors import Refusal
+from referral.permissions import Permission
+from referral.text import clean_line, fold_account_number
+from referral.webkit import ask, current_viewer, form_status, needs, status_of, submitted
+
+BROWSER_LENGTH = 300
+LOGIN_LENGTH = 16
+OUT_OF_DATE = frozenset({"stale_revision", "digest_mismatch", "not_pending", "quote_expired", "revision_not_approved"})
+"""Refusals after which the page that was sent is worth nothing: the newest one is shown instead."""
+
+Answer = str | BaseResponse | tuple[str, int]
+
+
+@blueprint.get("/quotes/<ref>")
+@needs(Permission.QUOTE_VIEW)
+def show_quote(ref: str) -> str:
+    """Show one revision, the newest by default; an approver decides on the same page."""
+    page = _page(ref, _revision_asked_for())
+    form = ApproveRevisionForm(formdata=None, data={"digest": page.revision.digest})
+    return render_template("quotes/show_quote.html", **_shown(page), form=form)
+
+
+def _revision_asked_for() -> int | None:
+    text = request.args.get("revision")
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 7):
+        raise Refusal("not_found")
+    return int(text)
+
+
+def _page(ref: str, revision_number: int | None) -> QuotePage:
+    return ask(quote_page, viewer=current_viewer(), at=now(), ref=ref, revision_number=revision_number)
+
+
+def _shown(page: QuotePage) -> dict[str, object]:
+    """Return what the templates of a quote need beside the page itself."""
+    stated = fold_account_number(page.revision.account_number)
+    texts = {} if page.approval is None else json.loads(page.approval.attestation_text)
+    return {
+        "page": page,
+        "changes": {line.after.line_id: line for line in page.changes if line.after is not None},
+        "removed": [line.before for line in page.changes if line.change is Change.REMOVED],
+        "change_counts": {
+            change.value: sum(1 for line in page.changes if line.change is change) for change in Change
+        },
+        "is_number_known": stated in {fold_account_number(number) for number in page.dealer_numbers},
+        "attestations": [texts[name] for name in ATTESTATIONS if name in texts],
+        "may_decide": page.is_mine_to_decide and current_viewer().may(Permission.QUOTE_DECIDE),
+    }
+
+
+def _guard_decidable(page: QuotePage) -> None:
+    """Guard: the form of a decision may be shown. Raises Refusal(forbidden) or what stands against it."""
+    if page.dealer_code != current_viewer().company_code:
+        raise Refusal("forbidden")
+    if not page.is_newest or page.state == "superseded":
+        raise Refusal("stale_revision")
+    if page.is_expired:
+        raise Refusal("quote_expired")
+    if not page.is_mine_to_decide:
+        raise Refusal("not_pending")
+
+
+def out_of_date(ref: str) -> tuple[str, int] | None:
+    """Return the page that leads to the newest revision, where that is why the last write was refused."""
+    refusal: Refusal | None = g.get("refusal")
+    return None if refusal is None or refusal.code not in OUT_OF_DATE else out_of_date_page(ref, refusal)
+
+
+def out_of_date_page(ref: str, refusal: Refusal) -> tuple[str, int]:
+    """Return the page that says why, that nothing was saved, and where the newest revision is."""
+    page = _page(ref, None)
+    return render_template("quotes/review_stale.html", page=page, refusal=refusal), status_of(refusal)
+
+
+# the three answers ------------------------------------------------------------------------------
+
+
+@blueprint.get("/quotes/<ref>/revisions/<int(max=999999):number>/approve")
+@needs(Permission.QUOTE_DECIDE)
+def show_approval(ref: str, number: int) -> BaseResponse:
+    """Lead whoever loads the address of an approval again back to the quote: reading changes nothing."""
+    return redirect(url_for("quotes.show_quote", ref=ref, revision=number), 303)
+
+
+@blueprint.post("/quotes/<ref>/revisions/<int(max=999999):number>/approve", endpoint="approve_revision")
+@needs(Permission.QUOTE_DECIDE)
+def _approve_revision(ref: str, number: int) -> Answer:
+    """Approve exactly what was read, with everything by which it can be proved."""
+    form = ApproveRevisionForm()
+    approval = None
+    if form.validate():
+        approval = submitted(
+            form,
+            approve_revision,
+            actor=current_viewer(),
+            at=now(),
+            ref=ref,
+            revision_number=number,
+            digest=form.digest.data,
+            attested=form.attested,
+            typed_account_number=form.typed_account_number.data,
+            typed_name=form.typed_name.data,
+            evidence=_evidence(),
+        )
+    if approval is None:
+        page = _page(ref, number)
+        return out_of_date(ref) or (
+            render_template("quotes/show_quote.html", **_shown(page), form=form),
+            form_status(),
+        )
+    flash(f"Revision {number} is approved. Thank you.", "success")
+    return redirect(url_for("quotes.show_quote", ref=ref, revision=number), 303)
+
+
+def _evidence() -> Evidence:
+    """Return where this request comes from; the sign-in is named by a digest, not by its secret."""
+    sign_in = "|".join(str(session.get(name, "")) for name in ("_user_id", "_id", "fs_paa"))
+    return Evidence(
+        address=request.remote_addr or "",
+        browser=clean_line(request.user_agent.string)[:BROWSER_LENGTH],
+        login=hashlib.sha256(sign_in.encode()).hexdigest()[:LOGIN_LENGTH],
+    )
+
+
+@blueprint.get("/quotes/<ref>/revisions/<int(max=999999):number>/request-changes")
+@needs(Permission.QUOTE_DECIDE)
+def show_request_changes(ref: str, number: int) -> Answer:
+    """Show every line with room for a remark."""
+    return _decision_page("quotes/request_changes.html", ref, number, RequestChangesForm(formdata=None))
+
+
+@blueprint.post("/quotes/<ref>/revisions/<int(max=999999):number>/request-changes", endpoint="request_changes")
+@needs(Permission.QUOTE_DECIDE)
+def _request_changes(ref: str, number: int) -> Answer:
+    """Send the revision back with what should change."""
+    form = RequestChangesForm()
+    answer = None
+    if form.validate():
+        answer = submitted(
+            form,
+            request_changes,
+            actor=current_viewer(),
+            at=now(),
+            ref=ref,
+            revision_number=number,
+            digest=form.digest.data,
+            reason=form.reason.data,
+            remarks=form.remark.data,
+        )
+    if answer is None:
+        page = _page(ref, number)
+        return out_of_date(ref) or (
+            render_template("quotes/request_changes.html", **_shown(page), form=form),
+            form_status(),
+        )
+    flash(f"Revision {number} went back with your remarks. You will get a mail when the next one is here.", "success")
+    return redirect(url_for("quotes.show_quote", ref=ref, revision=number), 303)
+
+
+@blueprint.get("/quotes/<ref>/revisions/<int(max=999999):number>/decline")
+@needs(Permission.QUOTE_DECIDE)
+def show_decline(ref: str, number: int) -> Answer:
+    """Ask why, and say what declining means."""
+    return _decision_page("quotes/decline_revision.html", ref, number, DeclineRevisionForm(formdata=None))
+
+
+@blueprint.post("/quotes/<ref>/revisions/<int(max=999999):number>/decline", endpoint="decline_revision")
+@needs(Permission.QUOTE_DECIDE)
+def _decline_revision(ref: str, number: int) -> Answer:
+    """Decline the revision with a reason."""
+    form = DeclineRevisionForm()
+    answer = None
+    if form.validate():
+        answer = submitted(
+            form,
+            decline_revision,
+            actor=current_viewer(),
+            at=now(),
+            ref=ref,
+            revision_number=number,
+            digest=form.digest.data,
+            reason=form.reason.data,
+        )
+    if answer is None:
+        page = _page(ref, number)
+        return out_of_date(ref) or (
+            render_template("quotes/decline_revision.html", **_shown(page), form=form),
+            form_status(),
+        )
+    flash(f"Revision {number} is declined, and the account is told why.", "success")
+    return redirect(url_for("quotes.show_quote", ref=ref, revision=number), 303)
+
+
+def _decision_page(template: str, ref: str, number: int, form: FlaskForm) -> Answer:
+    """Return the form of a decision on this revision, or why it is too late for one."""
+    page = _page(ref, number)
+    try:
+        _guard_decidable(page)
+    except Refusal as refusal:
+        if refusal.code not in OUT_OF_DATE:
+            raise
+        return out_of_date_page(ref, refusal)
+    form.digest.data = page.revision.digest
+    return render_template(template, **_shown(page), form=form)
