@@ -25,6 +25,7 @@ import quotes.views.price_lists
 import quotes.views.review
 import referral.api
 import referral.cli
+import referral.views.audit
 import referral.views.companies
 import referral.views.help
 import referral.views.people
@@ -88,7 +89,7 @@ def create_app(settings: Mapping[str, object] | None = None) -> Flask:
     prepare_api(app, (referral.api.blueprint, ledger.api.blueprint, quotes.api.blueprint))
     for group in (referral.cli.admin_cli, ledger.cli.ledger_cli, quotes.cli.prices_cli, demo_cli):
         app.cli.add_command(group)
-    app.cli.add_command(referral.cli.routes_command)
+    app.cli.add_command(referral.cli.permissions_command)
     app.extensions["year_sheets"] = (credit_sheets, order_sheets)
     app.extensions["ledger_checks"] = (ledger_faults, quote_faults)
     with app.app_context():

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from tempfile import TemporaryFile
 from uuid import uuid4
 
-from flask import Blueprint, current_app, flash, redirect, render_template, request, send_file, url_for
+from flask import Blueprint, current_app, flash, g, redirect, render_template, request, send_file, url_for
 from werkzeug.wrappers import Response
 
 from ledger.forms import LEVELS_MAX, AdjustCreditForm, RecordOtherPurchaseForm, SetLevelsForm
@@ -185,7 +185,8 @@ def _posting_page(
     page = ask(posting_form, viewer=current_viewer(), at=now())
     form.dealer_code.choices = [("", "Choose a dealer"), *((each.code, each.name) for each in page.dealers)]
     status = form_status() if form.is_submitted() else 200
-    if status == 409:
+    refusal: Refusal | None = g.get("refusal")
+    if refusal is not None and refusal.code == "idempotency_key_reused":
         form.form_errors = [KEY_USED]
         form.idempotency_key.data = uuid4().hex
     return render_template(template, form=form, page=page), status

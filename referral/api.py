@@ -1,1 +1,143 @@
-blueprint = None
+"""The JSON API of the ground floor: tokens, accounts, referrals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import url_for
+from sqlalchemy.orm import Session
+
+from referral import schemas
+from referral.apikit import ApiBlueprint
+from referral.clock import now
+from referral.db import write
+from referral.errors import Refusal
+from referral.ids import PublicNumber
+from referral.operations import referrals as operations
+from referral.operations.people import issue_api_token
+from referral.permissions import Permission, Viewer
+from referral.queries import referrals as queries
+from referral.queries.companies import AccountChoice, qualified_accounts
+from referral.queries.people import viewer_of
+from referral.signin import password_matches
+from referral.webkit import ask, current_viewer, needs
+
+blueprint = ApiBlueprint("referral_api", __name__, "Tokens, accounts, referrals")
+
+Said = dict[str, Any]
+Answer = dict[str, Any]
+Headers = dict[str, str]
+
+
+# who you are ------------------------------------------------------------------------------------
+
+
+def _viewer_with(tx: Session, *, email: str, password: str) -> Viewer:
+    """Return who signs in so. Raises Refusal(sign_in_failed), the same for an unknown address."""
+    user_id = password_matches(tx, email=email, password=password)
+    viewer = None if user_id is None else viewer_of(tx, user_id)
+    if viewer is None:
+        raise Refusal("sign_in_failed")
+    return viewer
+
+
+@blueprint.post("/tokens")
+@needs(Permission.PUBLIC)
+@blueprint.arguments(schemas.IssueTokenSchema)
+@blueprint.response(201, schemas.TokenSchema)
+@blueprint.refuses("sign_in_failed")
+def issue_token(said: Said) -> Answer:
+    """Get a bearer token for an e-mail address and a password."""
+    viewer = ask(_viewer_with, **said)
+    row, token = write(issue_api_token, at=now(), user_id=viewer.user_id)
+    return {"token": token, "expires_at": row.expires_at, "user": viewer}
+
+
+@blueprint.get("/me")
+@needs(Permission.SIGNED_IN)
+@blueprint.response(200, schemas.MeSchema)
+@blueprint.refuses()
+def show_me() -> Answer:
+    """See whom your token stands for and what it may do."""
+    viewer = current_viewer()
+    return {**vars(viewer), "roles": sorted(viewer.roles), "permissions": sorted(viewer.permissions)}
+
+
+@blueprint.get("/accounts")
+@needs(Permission.REFERRAL_OPEN)
+@blueprint.response(200, schemas.AccountsSchema)
+@blueprint.refuses()
+def list_accounts() -> Answer:
+    """List the accounts you can refer a project to today."""
+    accounts: tuple[AccountChoice, ...] = ask(qualified_accounts, viewer=current_viewer(), at=now())
+    return {"items": accounts, "next": None}
+
+
+# referrals --------------------------------------------------------------------------------------
+
+
+@blueprint.get("/referrals")
+@needs(Permission.REFERRAL_VIEW)
+@blueprint.arguments(schemas.ListReferralsSchema, location="query")
+@blueprint.response(200, schemas.ReferralsSchema)
+@blueprint.refuses()
+def list_referrals(said: Said) -> queries.ReferralPage:
+    """List referrals, newest first."""
+    return ask(queries.referrals_page, viewer=current_viewer(), **said)
+
+
+@blueprint.post("/referrals")
+@needs(Permission.REFERRAL_OPEN)
+@blueprint.arguments(schemas.OpenReferralSchema)
+@blueprint.response(201, schemas.ReferralStateSchema)
+@blueprint.refuses(
+    "attestation_missing", "account_not_qualified", "same_company", "account_inactive", "referral_conflict"
+)
+def open_referral(said: Said) -> tuple[Answer, Headers]:
+    """Refer a project to a qualified account."""
+    viewer = current_viewer()
+    referral = write(operations.open_referral, actor=viewer, at=now(), **said)
+    ref = str(PublicNumber("R", viewer.company_code, referral.number))
+    return {"id": ref, "state": referral.state}, {"Location": url_for("referral_api.show_referral", ref=ref)}
+
+
+@blueprint.get('/referrals/<public_number("R"):ref>')
+@needs(Permission.REFERRAL_VIEW)
+@blueprint.response(200, schemas.ReferralSchema)
+@blueprint.refuses()
+def show_referral(ref: str) -> queries.ReferralRow:
+    """See one referral."""
+    return ask(queries.referral_page, viewer=current_viewer(), ref=ref)
+
+
+@blueprint.post('/referrals/<public_number("R"):ref>/accept')
+@needs(Permission.REFERRAL_ANSWER)
+@blueprint.arguments(schemas.AcceptReferralSchema, required=False)
+@blueprint.response(200, schemas.ReferralStateSchema)
+@blueprint.refuses("referral_closed", "account_not_qualified")
+def accept_referral(said: Said, ref: str) -> Answer:
+    """Take the project on; it can be quoted then."""
+    referral = write(operations.accept_referral, actor=current_viewer(), at=now(), ref=ref, **said)
+    return {"id": ref, "state": referral.state}
+
+
+@blueprint.post('/referrals/<public_number("R"):ref>/refuse')
+@needs(Permission.REFERRAL_ANSWER)
+@blueprint.arguments(schemas.RefuseReferralSchema)
+@blueprint.response(200, schemas.ReferralStateSchema)
+@blueprint.refuses("referral_closed", "reason_required")
+def refuse_referral(said: Said, ref: str) -> Answer:
+    """Decline the project, with a reason."""
+    referral = write(operations.refuse_referral, actor=current_viewer(), at=now(), ref=ref, **said)
+    return {"id": ref, "state": referral.state}
+
+
+@blueprint.post('/referrals/<public_number("R"):ref>/withdraw')
+@needs(Permission.REFERRAL_OPEN)
+@blueprint.arguments(schemas.WithdrawReferralSchema)
+@blueprint.response(200, schemas.ReferralStateSchema)
+@blueprint.refuses("referral_closed", "reason_required")
+def withdraw_referral(said: Said, ref: str) -> Answer:
+    """Take an unanswered referral back, with a reason."""
+    referral = write(operations.withdraw_referral, actor=current_viewer(), at=now(), ref=ref, **said)
+    return {"id": ref, "state": referral.state}

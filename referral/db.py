@@ -161,12 +161,16 @@ def _is_passing(error: DBAPIError) -> bool:
 
 
 def read(query: Callable[Concatenate[Session, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-    """Run one query in one read-only snapshot. The database itself refuses a write in it."""
+    """Run one query in one read-only snapshot. The database itself refuses a write in it.
+
+    Rows of tables in the answer are let go as they were read, so that the rollback does not empty them.
+    """
     options: dict[str, Any] = {"house_read_only": True}
     if db.engine.dialect.name == "postgresql":
         options |= {"postgresql_readonly": True, "isolation_level": "REPEATABLE READ"}
     with Session(db.engine.execution_options(**options), expire_on_commit=False) as tx:
         answer = query(tx, *args, **kwargs)
+        tx.expunge_all()
         tx.rollback()
         return answer
 

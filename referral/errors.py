@@ -14,6 +14,7 @@ REFUSALS: Mapping[str, str] = MappingProxyType(
         "account_number_missing": "State the dealer's Lutron account number first.",
         "account_number_taken": "This account number already belongs to a company on these days.",
         "account_number_unknown_for_dealer": "This account number is not one of the dealer's.",
+        "admin_exists": "The program has an admin already. Let them invite, or use --recovery.",
         "already_cancelled": "This quantity is cancelled already.",
         "attestation_missing": "Confirm every statement before you go on.",
         "code_taken": "This code is taken; choose another.",

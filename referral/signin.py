@@ -37,6 +37,7 @@ from referral.queries.people import user_by_email, user_by_sign_in_id, viewer_of
 
 FOREIGN_PERMISSIONS = {
     "static": Permission.PUBLIC,
+    "api-docs.openapi_json": Permission.PUBLIC,
     "security.login": Permission.PUBLIC,
     "security.logout": Permission.PUBLIC,
     "security.forgot_password": Permission.PUBLIC,

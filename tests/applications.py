@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import flask_migrate
+from sqlalchemy import event
+from sqlalchemy.orm import Session, SessionTransaction
 
 from referral.db import db
 from wsgi import create_app
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from flask import Flask
 
 MIGRATIONS = str(Path(__file__).parent.parent / "migrations")
@@ -43,3 +49,29 @@ def let_go(app: Flask) -> None:
     with app.app_context():
         db.session.remove()
         db.engine.dispose()
+
+
+@contextmanager
+def open_tx() -> Iterator[Session]:
+    """Open a session; while it is in a transaction, another write by the same thread would wait for itself
+    (on SQLite until it gives up, minutes later): it fails at once instead.
+    """
+    engine, thread, began = db.engine, threading.get_ident(), set()
+
+    def end(_session: Session, transaction: SessionTransaction) -> None:
+        if transaction.parent is None:  # a flush has one of its own, inside
+            began.clear()
+
+    def refuse(connection: object) -> None:
+        is_read = connection.get_execution_options().get("house_read_only", False)  # type: ignore[attr-defined]
+        if began and not is_read and threading.get_ident() == thread:
+            raise AssertionError("tx has begun a transaction: call tx.commit() before write()")
+
+    with Session(engine, expire_on_commit=False) as session:
+        event.listen(engine, "engine_connect", refuse)
+        event.listen(session, "after_begin", lambda *_: began.add(thread))
+        event.listen(session, "after_transaction_end", end)
+        try:
+            yield session
+        finally:
+            event.remove(engine, "engine_connect", refuse)

@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy.orm import Session
 
 pytest.register_assert_rewrite("tests.pages", "tests.browsers", "tests.factories")
 
 from referral.db import db  # noqa: E402 - after the rewrite is announced
 from tests import databases, loopback, pages, threads  # noqa: E402
-from tests.applications import let_go, make_test_app, migrate  # noqa: E402
+from tests.applications import let_go, make_test_app, migrate, open_tx  # noqa: E402
 from tests.browsers import browse, live_server, page, soffice  # noqa: E402, F401 - fixtures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from flask import Flask
+    from sqlalchemy.orm import Session
 
 NAME = os.environ.get("PYTEST_XDIST_WORKER", "alone")
 KINDS = ["sqlite", "postgresql"]
@@ -130,7 +130,7 @@ def make_app(app: Flask, database: databases.Database) -> Iterator[Callable[...,
 @pytest.fixture
 def tx(app: Flask) -> Iterator[Session]:
     """Give a session that begins when used and rolls back at last; `client` and `at_once` commit it first."""
-    with Session(db.engine, expire_on_commit=False) as session:
+    with open_tx() as session:
         yield session
 
 

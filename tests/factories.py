@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
+import pytest
+import sqlalchemy as sa
+
 from quotes.operations.decisions import Evidence, approve_revision
 from quotes.operations.orders import place_order
 from quotes.operations.price_lists import publish_price_list
@@ -15,6 +18,8 @@ from quotes.queries.price_lists import NewItem
 from quotes.queries.quotes import quote_page
 from quotes.rules import ATTESTATIONS
 from quotes.states import Category, ServiceKind
+from referral.db import Base, read, write
+from referral.errors import Refusal
 from referral.ids import PublicNumber
 from referral.models import User
 from referral.operations.companies import add_account_number, add_company, add_qualification
@@ -24,6 +29,7 @@ from referral.permissions import CompanyKind, Role, Viewer
 from referral.queries.people import viewer_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from uuid import UUID
 
     from sqlalchemy.orm import Session
@@ -262,3 +268,23 @@ def make_world(tx: Session) -> World:
 def user_of(tx: Session, viewer: Viewer) -> User:
     """The user a viewer is, for the page client to sign in as."""
     return tx.get_one(User, viewer.user_id)
+
+
+def everything(tx: Session) -> dict[str, list[str]]:
+    """Every row of every table, audit and mail among them, to say that nothing changed."""
+    return {
+        table.name: sorted(repr(tuple(row)) for row in tx.execute(sa.select(table)))
+        for table in Base.metadata.sorted_tables
+    }
+
+
+def refused(tx: Session, code: str, operation: Callable[..., Any], /, **said: Any) -> Refusal:
+    """The operation refuses with this code when it is written, and no row of any table is another one."""
+    tx.commit()
+    before = read(everything)
+    with pytest.raises(Refusal) as caught:
+        write(operation, **said)
+    assert caught.value.code == code, caught.value
+    assert read(everything) == before
+    tx.expire_all()
+    return caught.value

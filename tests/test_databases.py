@@ -56,6 +56,15 @@ def test_emptying_leaves_append_only_tables_append_only(database, app, tx):
         tx.execute(sa.delete(Setting))
 
 
+def test_a_write_beside_an_open_tx_fails_at_once(tx):
+    add_setting(tx)
+    tx.flush()
+    with pytest.raises(AssertionError, match=r"tx\.commit"):
+        write(add_setting)
+    tx.commit()
+    write(add_setting)
+
+
 def test_an_empty_database_has_no_table(database):
     engine = sa.create_engine(database.make_empty())
     assert sa.inspect(engine).get_table_names() == []

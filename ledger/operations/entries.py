@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ledger.models import LedgerAccount, LedgerEntry, LedgerPosting
+from ledger.queries.credit import FIRST_YEAR
 from ledger.queries.verification import digest_of_entry
 from ledger.rules import CHAIN_START, DIGEST_VERSION, digest_of, posting_digest
 from ledger.states import AccountKind, EntryKind
@@ -248,6 +249,8 @@ def _post_by_hand(
         raise Refusal("invalid_input", "Type an amount other than zero.", "amount_cents")
     if effective_on > today(tx, at):
         raise Refusal("invalid_input", "This day is still to come.", day_field)
+    if effective_on.year < FIRST_YEAR:
+        raise Refusal("invalid_input", f"Type a day from {FIRST_YEAR} on.", day_field)
     entry = post_entry(
         tx,
         actor=actor,

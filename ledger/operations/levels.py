@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ledger.models import Level, LevelSet
+from ledger.queries.credit import guard_program_year
 from ledger.rules import LevelStep
 from referral.db import locked
 from referral.errors import Refusal
@@ -30,9 +31,10 @@ def set_levels(
     """The level year has these levels, base first; earlier versions stay readable.
 
     The total of the calendar year before decides (program rules, section 7). Raises Refusal(forbidden),
-    (levels_invalid), (reason_required).
+    (not_found) for a year that cannot be, (levels_invalid), (reason_required).
     """
     guard_permission(actor, Permission.SETTING_CHANGE)
+    guard_program_year(level_year - 1)
     guard_reason(reason)
     names = [level.name for level in levels]
     thresholds = [level.threshold_cents for level in levels]

@@ -15,7 +15,7 @@ from ledger.queries.levels import CreditYear, credit_year, level_steps, make_cre
 from ledger.states import ENTRY_WORDS, TOTAL_KINDS, AccountKind, EntryKind
 from referral.errors import Refusal
 from referral.models import Company, User
-from referral.permissions import CompanyKind, Viewer
+from referral.permissions import CompanyKind, Permission, Viewer
 
 STATEMENT_ROWS = 100
 """Lines on one page of a statement."""
@@ -32,6 +32,12 @@ def dealers_seen_by(viewer: Viewer) -> sa.Select[tuple[Company]]:
     if viewer.acts_as(CompanyKind.DEALER):
         return statement.where(Company.id == viewer.company_id)
     return statement.where(sa.false())
+
+
+def sees_credit_of(viewer: Viewer, dealer_code: str) -> bool:
+    """Say whether the viewer may see this dealer's credit, as `dealers_seen_by` decides it."""
+    is_own = viewer.acts_as(CompanyKind.DEALER) and viewer.company_code == dealer_code
+    return viewer.may(Permission.CREDIT_VIEW) and (viewer.acts_as(CompanyKind.PROGRAM) or is_own)
 
 
 def dealer_seen_by(tx: Session, viewer: Viewer, code: str) -> Company:

@@ -47,7 +47,7 @@ class PerLineField(Field):
         extra_filters: Any = None,  # noqa: ARG002 - the library's signature
     ) -> None:
         """Take the lines of what came in, or of `data` where nothing did."""
-        self.process_errors = []
+        self.process_errors: list[str] = []
         self.given = {} if data is unset_value or data is None else data
         ids: Iterable[UUID] = self.given
         if formdata:

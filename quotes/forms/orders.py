@@ -29,7 +29,7 @@ class CancelOrderForm(HouseForm):
 
 
 class ConfirmCancellationForm(HouseForm):
-    """What was shown on the confirmation, sent back unchanged."""
+    """What the confirmation shows, to be sent back unchanged as a CancelOrderForm."""
 
     idempotency_key = LineField("Cancellation key", longest=KEY_LENGTH, widget=HiddenInput())
     reason = ParagraphField("Reason", longest=REASON_LENGTH, widget=HiddenInput())

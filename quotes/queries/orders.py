@@ -10,7 +10,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
-from ledger.queries.statements import dealers_seen_by
+from ledger.queries.statements import dealers_seen_by, sees_credit_of
 from ledger.rules import digest_of, line_credit_cents
 from quotes.models import (
     Approval,
@@ -287,7 +287,7 @@ def order_page(tx: Session, *, viewer: Viewer, ref: str) -> OrderPage:
         approved_by=tx.get_one(User, approval.approved_by).name,
         entered_by=tx.get_one(User, order.entered_by).name,
         is_mine_to_cancel=is_account and order.state is not OrderState.CANCELLED and viewer.may(Permission.ORDER_ENTER),
-        shows_credit=viewer.may(Permission.CREDIT_VIEW),
+        shows_credit=sees_credit_of(viewer, found[3].code),
     )
 
 

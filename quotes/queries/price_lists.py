@@ -117,17 +117,19 @@ class ItemsPage:
     after: str | None
 
 
-def items_page(tx: Session, *, version: int, words: str = "", after: str = "") -> ItemsPage:
-    """Return ITEM_ROWS items of a version; `words` narrows. Raises Refusal(not_found)."""
+def items_page(
+    tx: Session, *, version: int, words: str = "", after: str = "", limit: int = ITEM_ROWS
+) -> ItemsPage:
+    """Return `limit` items of a version; `words` narrows. Raises Refusal(not_found)."""
     price_list = price_list_by_version(tx, version)
     statement = sa.select(PriceItem).where(PriceItem.price_list_id == price_list.id, PriceItem.model_number > after)
     for token in fold(words).split()[:6]:
         statement = statement.where(PriceItem.search_text.contains(token, autoescape=True))
-    items = tx.scalars(statement.order_by(PriceItem.model_number).limit(ITEM_ROWS + 1)).all()
+    items = tx.scalars(statement.order_by(PriceItem.model_number).limit(limit + 1)).all()
     return ItemsPage(
         price_list=price_list,
-        items=tuple(items[:ITEM_ROWS]),
-        after=items[ITEM_ROWS - 1].model_number if len(items) > ITEM_ROWS else None,
+        items=tuple(items[:limit]),
+        after=items[limit - 1].model_number if len(items) > limit else None,
     )
 
 

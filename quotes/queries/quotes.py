@@ -217,11 +217,14 @@ def quotes_page(
     viewer: Viewer,
     at: datetime,
     states: Sequence[RevisionState] = (),
+    is_expired: bool | None = None,
     referral_ref: str = "",
     after: str | None = None,
     limit: int = PAGE_ROWS,
 ) -> QuotesPage:
     """Return quotes by their newest visible revision; `states` narrows to those.
+
+    `is_expired` narrows to revisions past their last day, or to the others.
 
     The number of statements does not depend on the number of quotes or lines.
     """
@@ -273,6 +276,9 @@ def quotes_page(
     )
     if states:
         statement = statement.where(Revision.state.in_(states))
+    if is_expired is not None:
+        is_past = sa.and_(Revision.expires_on.is_not(None), Revision.expires_on < day)
+        statement = statement.where(is_past if is_expired else sa.not_(is_past))
     if referral_ref:
         dealer_id, number = dealer_of_number(tx, referral_ref, "R")
         statement = statement.where(Referral.dealer_id == dealer_id, Referral.number == number)

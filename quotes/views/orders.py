@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
+from uuid import UUID, uuid4
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import flash, g, redirect, render_template, request, url_for
 
 from quotes.forms.orders import CancelOrderForm, ConfirmCancellationForm, PlaceOrderForm
-from quotes.operations.orders import cancel_order, place_order
+from quotes.operations import cancellations
+from quotes.operations import orders as operations
 from quotes.queries.orders import OrderPage, order_page, orders_page
 from quotes.queries.previews import cancellation_preview, order_preview
 from quotes.queries.quotes import QuotePage, quote_page
 from quotes.states import SETTLED_SERVICES
 from quotes.views.blueprint import blueprint
-from quotes.views.review import OUT_OF_DATE, Answer, out_of_date, out_of_date_page
+from quotes.views.review import OUT_OF_DATE, Answer, out_of_date_page
 from referral.clock import now
 from referral.errors import Refusal
 from referral.permissions import Permission
@@ -40,57 +41,24 @@ def show_order(ref: str) -> str:
 # entering ---------------------------------------------------------------------------------------
 
 
-def _quote(ref: str, number: int) -> QuotePage:
-    return ask(quote_page, viewer=current_viewer(), at=now(), ref=ref, revision_number=number)
-
-
-def _guard_orderable(page: QuotePage) -> None:
-    """Guard: the order form may be shown. Raises Refusal(forbidden) or what stands against the order."""
-    if not page.is_mine_to_build:
-        raise Refusal("forbidden")
-    if page.state == "superseded":
-        raise Refusal("stale_revision")
-    if page.state == "expired":
-        raise Refusal("quote_expired")
-    if page.state != "approved":
-        raise Refusal("revision_not_approved")
-    if page.revision.services_state not in SETTLED_SERVICES:
-        raise Refusal("services_not_agreed")
-
-
 @blueprint.get("/quotes/<ref>/revisions/<int(max=999999):number>/order")
+@blueprint.post("/quotes/<ref>/revisions/<int(max=999999):number>/order")
 @needs(Permission.ORDER_ENTER)
-def show_order_entry(ref: str, number: int) -> Answer:
-    """Show the approved lines with everything that remains filled in, and what that earns."""
-    page = _quote(ref, number)
-    try:
-        _guard_orderable(page)
-    except Refusal as refusal:
-        if refusal.code not in OUT_OF_DATE:
-            raise
-        return out_of_date_page(ref, refusal)
-    if not page.is_orderable:
-        flash("Everything that is approved is ordered already.")
-        return redirect(url_for("quotes.show_quote", ref=ref, revision=number), 303)
-    remaining = {row.line.line_id: row.remaining_quantity for row in page.lines if row.remaining_quantity}
-    form = PlaceOrderForm(formdata=None, data={"idempotency_key": uuid4().hex, "quantity": remaining})
-    return render_template(
-        "quotes/place_order.html", page=page, form=form, preview=order_preview(page, remaining)
-    )
+def place_order(ref: str, number: int) -> Answer:
+    """Show the approved lines with all that remains filled in, and what that earns; enter the order.
 
-
-@blueprint.post("/quotes/<ref>/revisions/<int(max=999999):number>/order", endpoint="place_order")
-@needs(Permission.ORDER_ENTER)
-def _place_order(ref: str, number: int) -> Answer:
-    """Enter the order with its credit; `check` only works out again what it would earn."""
+    The button `check` only works out again what the typed units earn.
+    """
+    if request.method != "POST":
+        return _order_entry(ref, number)
     form = PlaceOrderForm()
-    is_check = "check" in request.form
+    if "check" in request.form:
+        return _order_checked(ref, number, form)
     answer = None
-    is_valid = form.validate()
-    if is_valid and not is_check:
+    if form.validate():
         answer = submitted(
             form,
-            place_order,
+            operations.place_order,
             actor=current_viewer(),
             at=now(),
             ref=ref,
@@ -100,21 +68,90 @@ def _place_order(ref: str, number: int) -> Answer:
             idempotency_key=form.idempotency_key.data,
         )
     if answer is None:
-        stale = out_of_date(ref)
-        if stale is not None:
-            return stale
-        page = _quote(ref, number)
-        _guard_orderable(page)
-        shown = render_template(
-            "quotes/place_order.html", page=page, form=form, preview=order_preview(page, form.quantity.data)
-        )
-        return shown, 200 if is_check and is_valid else form_status()
-    order_ref = answer[1]
-    flash(f"Order {order_ref} is entered. The dealer's sales credit was posted with it.", "success")
-    return redirect(url_for("quotes.show_order", ref=order_ref), 303)
+        refusal: Refusal | None = g.get("refusal")
+        if refusal is not None and refusal.code in OUT_OF_DATE:
+            return out_of_date_page(ref, refusal)
+        return _order_form(_quote(ref, number), form, form_status())
+    flash(f"Order {answer[1]} is entered. The dealer's sales credit was posted with it.", "success")
+    return redirect(url_for("quotes.show_order", ref=answer[1]), 303)
+
+
+def _quote(ref: str, number: int) -> QuotePage:
+    return ask(quote_page, viewer=current_viewer(), at=now(), ref=ref, revision_number=number)
+
+
+def _order_entry(ref: str, number: int) -> Answer:
+    page = _quote(ref, number)
+    if page.is_orderable or _against_ordering(page) is not None:
+        remaining = {row.line.line_id: row.remaining_quantity for row in page.lines if row.remaining_quantity}
+        data = {"idempotency_key": uuid4().hex, "quantity": remaining}
+        return _order_form(page, PlaceOrderForm(formdata=None, data=data), 200)
+    flash("Everything that is approved is ordered already.")
+    return redirect(url_for("quotes.show_quote", ref=ref, revision=number), 303)
+
+
+def _order_checked(ref: str, number: int, form: PlaceOrderForm) -> tuple[str, int]:
+    """Return the form with what the typed units earn; nothing is saved."""
+    page = _quote(ref, number)
+    is_valid = form.validate()
+    for row in page.lines:
+        field = form.quantity.of(row.line.line_id)
+        if (field.data or 0) > row.remaining_quantity:
+            field.errors = [f"{row.remaining_quantity} can still be ordered."]
+    return _order_form(page, form, 200 if is_valid and not form.quantity.errors else 422)
+
+
+def _order_form(page: QuotePage, form: PlaceOrderForm, status: int) -> tuple[str, int]:
+    standing = _against_ordering(page)
+    if standing is not None:
+        return out_of_date_page(page.ref, standing)
+    preview = order_preview(page, form.quantity.data)
+    return render_template("quotes/place_order.html", page=page, form=form, preview=preview), status
+
+
+def _against_ordering(page: QuotePage) -> Refusal | None:
+    """Return what stands against an order of this revision now, if anything does."""
+    if not page.is_mine_to_build:
+        raise Refusal("forbidden")
+    if page.state == "superseded":
+        return Refusal("stale_revision")
+    if page.state == "expired":
+        return Refusal("quote_expired")
+    if page.state != "approved":
+        return Refusal("revision_not_approved")
+    return None if page.revision.services_state in SETTLED_SERVICES else Refusal("services_not_agreed")
 
 
 # cancelling -------------------------------------------------------------------------------------
+
+
+@blueprint.get("/orders/<ref>/cancel")
+@blueprint.post("/orders/<ref>/cancel")
+@needs(Permission.ORDER_ENTER)
+def cancel_order(ref: str) -> Answer:
+    """Ask what to cancel and why; say what that takes back; once it is confirmed, do it."""
+    if request.method != "POST":
+        data = {"idempotency_key": uuid4().hex}
+        return _cancel_form(_order(ref), CancelOrderForm(formdata=None, data=data), 200)
+    form = CancelOrderForm()
+    if "confirm" not in request.form:
+        return _cancellation_checked(ref, form)
+    cancellation = None
+    if form.validate():
+        cancellation = submitted(
+            form,
+            cancellations.cancel_order,
+            actor=current_viewer(),
+            at=now(),
+            ref=ref,
+            quantities=form.quantity.data,
+            reason=form.reason.data,
+            idempotency_key=form.idempotency_key.data,
+        )
+    if cancellation is None:
+        return _cancel_form(_order(ref), form, form_status())
+    flash("The units are cancelled, and their sales credit is taken back.", "success")
+    return redirect(url_for("quotes.show_order", ref=ref), 303)
 
 
 def _order(ref: str) -> OrderPage:
@@ -127,82 +164,30 @@ def _order(ref: str) -> OrderPage:
     return page
 
 
-@blueprint.get("/orders/<ref>/cancel")
-@needs(Permission.ORDER_ENTER)
-def show_cancellation(ref: str) -> str:
-    """Show what is left of the order, nothing chosen yet."""
-    page = _order(ref)
-    form = CancelOrderForm(formdata=None, data={"idempotency_key": uuid4().hex, "quantity": {}})
-    return render_template(
-        "quotes/cancel_order.html", page=page, form=form, everything=cancellation_preview(page, None)
-    )
-
-
-@blueprint.post("/orders/<ref>/cancel", endpoint="cancel_order")
-@needs(Permission.ORDER_ENTER)
-def _cancel_order(ref: str) -> Answer:
-    """Say what the cancellation takes back; once that is confirmed, do it."""
-    if "confirm" in request.form:
-        return _confirmed(ref)
-    form = CancelOrderForm()
-    page = _order(ref)
+def _cancel_form(page: OrderPage, form: CancelOrderForm, status: int) -> tuple[str, int]:
     everything = cancellation_preview(page, None)
-    if form.validate():
-        wanted = None if "cancel_all" in request.form else form.quantity.data
-        preview = cancellation_preview(page, wanted)
-        if _is_possible(form, page, wanted):
-            confirmation = ConfirmCancellationForm(
-                formdata=None,
-                data={
-                    "idempotency_key": form.idempotency_key.data,
-                    "reason": form.reason.data,
-                    "quantity": {line.row.line_id: line.quantity for line in preview.lines if line.quantity},
-                },
-            )
-            return render_template(
-                "quotes/cancel_order_confirm.html", page=page, form=confirmation, preview=preview
-            )
-    return render_template("quotes/cancel_order.html", page=page, form=form, everything=everything), 422
+    return render_template("quotes/cancel_order.html", page=page, form=form, everything=everything), status
 
 
-def _is_possible(form: CancelOrderForm, page: OrderPage, wanted: dict[object, int] | None) -> bool:
-    """Say whether the units can be cancelled, with the reason beside the field where not."""
-    if wanted is None:
-        return True
-    if not any(wanted.values()):
+def _cancellation_checked(ref: str, form: CancelOrderForm) -> tuple[str, int]:
+    """Return the confirmation with what the cancellation takes back; nothing is saved."""
+    page = _order(ref)
+    wanted: dict[UUID, int] | None = None if "cancel_all" in request.form else form.quantity.data
+    is_valid = form.validate()
+    if is_valid and wanted is not None and not any(wanted.values()):
         form.form_errors.append("Choose at least one line to cancel.")
-        return False
     for row in page.lines:
-        field = form.quantity.of(row.line_id)
-        if (field.data or 0) > row.open_quantity:
-            field.errors = [f"{row.open_quantity} can still be cancelled."]
-    return not form.quantity.errors
-
-
-def _confirmed(ref: str) -> Answer:
-    form = ConfirmCancellationForm()
-    cancellation = None
-    if form.validate():
-        cancellation = submitted(
-            form,
-            cancel_order,
-            actor=current_viewer(),
-            at=now(),
-            ref=ref,
-            quantities=form.quantity.data,
-            reason=form.reason.data,
-            idempotency_key=form.idempotency_key.data,
-        )
-    if cancellation is None:
-        page = _order(ref)
-        again = CancelOrderForm()
-        again.form_errors.extend(form.form_errors)
-        again.quantity = form.quantity
-        return (
-            render_template(
-                "quotes/cancel_order.html", page=page, form=again, everything=cancellation_preview(page, None)
-            ),
-            form_status(),
-        )
-    flash("The units are cancelled, and their sales credit is taken back.", "success")
-    return redirect(url_for("quotes.show_order", ref=ref), 303)
+        if wanted is not None and wanted.get(row.line_id, 0) > row.open_quantity:
+            form.quantity.of(row.line_id).errors = [f"{row.open_quantity} can still be cancelled."]
+    if not is_valid or form.errors:
+        return _cancel_form(page, form, 422)
+    preview = cancellation_preview(page, wanted)
+    data = {
+        "idempotency_key": form.idempotency_key.data,
+        "reason": form.reason.data,
+        "quantity": {line.row.line_id: line.quantity for line in preview.lines if line.quantity},
+    }
+    confirmation = ConfirmCancellationForm(formdata=None, data=data)
+    return render_template(
+        "quotes/cancel_order_confirm.html", page=page, form=confirmation, preview=preview
+    ), 200

@@ -10,7 +10,7 @@ from flask_wtf import FlaskForm
 from werkzeug.wrappers import Response as BaseResponse
 
 from quotes.forms.review import ApproveRevisionForm, DeclineRevisionForm, RequestChangesForm
-from quotes.operations.decisions import Evidence, approve_revision, decline_revision, request_changes
+from quotes.operations import decisions
 from quotes.queries.quotes import QuotePage, quote_page
 from quotes.rules import ATTESTATIONS, Change
 from quotes.views.blueprint import blueprint
@@ -22,7 +22,16 @@ from referral.webkit import ask, current_viewer, form_status, needs, status_of, 
 
 BROWSER_LENGTH = 300
 LOGIN_LENGTH = 16
-OUT_OF_DATE = frozenset({"stale_revision", "digest_mismatch", "not_pending", "quote_expired", "revision_not_approved"})
+OUT_OF_DATE = frozenset(
+    {
+        "digest_mismatch",
+        "not_pending",
+        "quote_expired",
+        "revision_not_approved",
+        "services_not_agreed",
+        "stale_revision",
+    }
+)
 """Refusals after which the page that was sent is worth nothing: the newest one is shown instead."""
 
 Answer = str | BaseResponse | tuple[str, int]
@@ -67,22 +76,15 @@ def _shown(page: QuotePage) -> dict[str, object]:
     }
 
 
-def _guard_decidable(page: QuotePage) -> None:
-    """Guard: the form of a decision may be shown. Raises Refusal(forbidden) or what stands against it."""
+def _against_deciding(page: QuotePage) -> Refusal | None:
+    """Return what stands against a decision on this revision now, if anything does."""
+    if page.is_mine_to_decide:
+        return None
     if page.dealer_code != current_viewer().company_code:
         raise Refusal("forbidden")
-    if not page.is_newest or page.state == "superseded":
-        raise Refusal("stale_revision")
-    if page.is_expired:
-        raise Refusal("quote_expired")
-    if not page.is_mine_to_decide:
-        raise Refusal("not_pending")
-
-
-def out_of_date(ref: str) -> tuple[str, int] | None:
-    """Return the page that leads to the newest revision, where that is why the last write was refused."""
-    refusal: Refusal | None = g.get("refusal")
-    return None if refusal is None or refusal.code not in OUT_OF_DATE else out_of_date_page(ref, refusal)
+    if page.state == "superseded":
+        return Refusal("stale_revision")
+    return Refusal("quote_expired" if page.state == "expired" else "not_pending")
 
 
 def out_of_date_page(ref: str, refusal: Refusal) -> tuple[str, int]:
@@ -95,22 +97,21 @@ def out_of_date_page(ref: str, refusal: Refusal) -> tuple[str, int]:
 
 
 @blueprint.get("/quotes/<ref>/revisions/<int(max=999999):number>/approve")
+@blueprint.post("/quotes/<ref>/revisions/<int(max=999999):number>/approve")
 @needs(Permission.QUOTE_DECIDE)
-def show_approval(ref: str, number: int) -> BaseResponse:
-    """Lead whoever loads the address of an approval again back to the quote: reading changes nothing."""
-    return redirect(url_for("quotes.show_quote", ref=ref, revision=number), 303)
+def approve_revision(ref: str, number: int) -> Answer:
+    """Approve exactly what was read, with everything by which it can be proved.
 
-
-@blueprint.post("/quotes/<ref>/revisions/<int(max=999999):number>/approve", endpoint="approve_revision")
-@needs(Permission.QUOTE_DECIDE)
-def _approve_revision(ref: str, number: int) -> Answer:
-    """Approve exactly what was read, with everything by which it can be proved."""
+    The form stands on the quote's own page; loading this address again leads back there.
+    """
+    if request.method != "POST":
+        return redirect(url_for("quotes.show_quote", ref=ref, revision=number), 303)
     form = ApproveRevisionForm()
     approval = None
     if form.validate():
         approval = submitted(
             form,
-            approve_revision,
+            decisions.approve_revision,
             actor=current_viewer(),
             at=now(),
             ref=ref,
@@ -122,19 +123,15 @@ def _approve_revision(ref: str, number: int) -> Answer:
             evidence=_evidence(),
         )
     if approval is None:
-        page = _page(ref, number)
-        return out_of_date(ref) or (
-            render_template("quotes/show_quote.html", **_shown(page), form=form),
-            form_status(),
-        )
+        return _refused("quotes/show_quote.html", ref, number, form)
     flash(f"Revision {number} is approved. Thank you.", "success")
     return redirect(url_for("quotes.show_quote", ref=ref, revision=number), 303)
 
 
-def _evidence() -> Evidence:
+def _evidence() -> decisions.Evidence:
     """Return where this request comes from; the sign-in is named by a digest, not by its secret."""
     sign_in = "|".join(str(session.get(name, "")) for name in ("_user_id", "_id", "fs_paa"))
-    return Evidence(
+    return decisions.Evidence(
         address=request.remote_addr or "",
         browser=clean_line(request.user_agent.string)[:BROWSER_LENGTH],
         login=hashlib.sha256(sign_in.encode()).hexdigest()[:LOGIN_LENGTH],
@@ -142,22 +139,18 @@ def _evidence() -> Evidence:
 
 
 @blueprint.get("/quotes/<ref>/revisions/<int(max=999999):number>/request-changes")
+@blueprint.post("/quotes/<ref>/revisions/<int(max=999999):number>/request-changes")
 @needs(Permission.QUOTE_DECIDE)
-def show_request_changes(ref: str, number: int) -> Answer:
-    """Show every line with room for a remark."""
-    return _decision_page("quotes/request_changes.html", ref, number, RequestChangesForm(formdata=None))
-
-
-@blueprint.post("/quotes/<ref>/revisions/<int(max=999999):number>/request-changes", endpoint="request_changes")
-@needs(Permission.QUOTE_DECIDE)
-def _request_changes(ref: str, number: int) -> Answer:
-    """Send the revision back with what should change."""
+def request_changes(ref: str, number: int) -> Answer:
+    """Show every line with room for a remark; send the revision back with what should change."""
+    if request.method != "POST":
+        return _decision_page("quotes/request_changes.html", ref, number, RequestChangesForm(formdata=None))
     form = RequestChangesForm()
-    answer = None
+    revision = None
     if form.validate():
-        answer = submitted(
+        revision = submitted(
             form,
-            request_changes,
+            decisions.request_changes,
             actor=current_viewer(),
             at=now(),
             ref=ref,
@@ -166,33 +159,27 @@ def _request_changes(ref: str, number: int) -> Answer:
             reason=form.reason.data,
             remarks=form.remark.data,
         )
-    if answer is None:
-        page = _page(ref, number)
-        return out_of_date(ref) or (
-            render_template("quotes/request_changes.html", **_shown(page), form=form),
-            form_status(),
-        )
-    flash(f"Revision {number} went back with your remarks. You will get a mail when the next one is here.", "success")
+    if revision is None:
+        return _refused("quotes/request_changes.html", ref, number, form)
+    flash(
+        f"Revision {number} went back with your remarks. You get a mail when the next one is here.", "success"
+    )
     return redirect(url_for("quotes.show_quote", ref=ref, revision=number), 303)
 
 
 @blueprint.get("/quotes/<ref>/revisions/<int(max=999999):number>/decline")
+@blueprint.post("/quotes/<ref>/revisions/<int(max=999999):number>/decline")
 @needs(Permission.QUOTE_DECIDE)
-def show_decline(ref: str, number: int) -> Answer:
-    """Ask why, and say what declining means."""
-    return _decision_page("quotes/decline_revision.html", ref, number, DeclineRevisionForm(formdata=None))
-
-
-@blueprint.post("/quotes/<ref>/revisions/<int(max=999999):number>/decline", endpoint="decline_revision")
-@needs(Permission.QUOTE_DECIDE)
-def _decline_revision(ref: str, number: int) -> Answer:
-    """Decline the revision with a reason."""
+def decline_revision(ref: str, number: int) -> Answer:
+    """Say what declining means and ask why; decline."""
+    if request.method != "POST":
+        return _decision_page("quotes/decline_revision.html", ref, number, DeclineRevisionForm(formdata=None))
     form = DeclineRevisionForm()
-    answer = None
+    revision = None
     if form.validate():
-        answer = submitted(
+        revision = submitted(
             form,
-            decline_revision,
+            decisions.decline_revision,
             actor=current_viewer(),
             at=now(),
             ref=ref,
@@ -200,12 +187,8 @@ def _decline_revision(ref: str, number: int) -> Answer:
             digest=form.digest.data,
             reason=form.reason.data,
         )
-    if answer is None:
-        page = _page(ref, number)
-        return out_of_date(ref) or (
-            render_template("quotes/decline_revision.html", **_shown(page), form=form),
-            form_status(),
-        )
+    if revision is None:
+        return _refused("quotes/decline_revision.html", ref, number, form)
     flash(f"Revision {number} is declined, and the account is told why.", "success")
     return redirect(url_for("quotes.show_quote", ref=ref, revision=number), 303)
 
@@ -213,11 +196,20 @@ def _decline_revision(ref: str, number: int) -> Answer:
 def _decision_page(template: str, ref: str, number: int, form: FlaskForm) -> Answer:
     """Return the form of a decision on this revision, or why it is too late for one."""
     page = _page(ref, number)
-    try:
-        _guard_decidable(page)
-    except Refusal as refusal:
-        if refusal.code not in OUT_OF_DATE:
-            raise
-        return out_of_date_page(ref, refusal)
+    standing = _against_deciding(page)
+    if standing is not None:
+        return out_of_date_page(ref, standing)
     form.digest.data = page.revision.digest
     return render_template(template, **_shown(page), form=form)
+
+
+def _refused(template: str, ref: str, number: int, form: FlaskForm) -> tuple[str, int]:
+    """Return the page again with what was typed, or the way to the newest revision."""
+    refusal: Refusal | None = g.get("refusal")
+    if refusal is not None and refusal.code in OUT_OF_DATE:
+        return out_of_date_page(ref, refusal)
+    page = _page(ref, number)
+    standing = _against_deciding(page)
+    if standing is not None:
+        return out_of_date_page(ref, standing)
+    return render_template(template, **_shown(page), form=form), form_status()

@@ -145,3 +145,63 @@ def open_invitation(tx: Session, token: str, *, at: datetime) -> tuple[Invitatio
     if found is None:
         raise Refusal("invitation_expired")
     return found[0], found[1]
+
+
+@dataclass(frozen=True)
+class ManagedCompany:
+    """A company whose people the viewer manages, with the roles that fit its kinds."""
+
+    code: str
+    name: str
+    roles: tuple[Role, ...]
+
+
+def _managed_company(company: Company) -> ManagedCompany:
+    kinds = {
+        CompanyKind.DEALER: company.is_dealer,
+        CompanyKind.ACCOUNT: company.is_account,
+        CompanyKind.PROGRAM: company.is_program,
+    }
+    return ManagedCompany(company.code, company.name, tuple(role for role in Role if kinds[role.company_kind]))
+
+
+def managed_companies(tx: Session, *, viewer: Viewer) -> tuple[ManagedCompany, ...]:
+    """Return the companies whose people the viewer manages, by name."""
+    return tuple(_managed_company(company) for company in tx.scalars(companies_managed_by(viewer)))
+
+
+def user_access(tx: Session, *, viewer: Viewer, user_id: UUID) -> tuple[UserRow, ManagedCompany]:
+    """Return a user with their company. Raises Refusal(not_found), also for a company not managed."""
+    managed = sa.select(companies_managed_by(viewer).subquery().c.id)
+    found = tx.execute(
+        sa.select(User, Company)
+        .join(Company, Company.id == User.company_id)
+        .where(User.id == user_id, User.company_id.in_(managed))
+    ).one_or_none()
+    if found is None:
+        raise Refusal("not_found")
+    user, company = found
+    roles = tx.scalars(sa.select(UserRole.role).where(UserRole.user_id == user_id).order_by(UserRole.role)).all()
+    row = UserRow(
+        user_id=user.id,
+        name=user.name,
+        email=user.email,
+        is_active=user.is_active,
+        company_code=company.code,
+        company_name=company.name,
+        roles=tuple(roles),
+    )
+    return row, _managed_company(company)
+
+
+def has_program_admin(tx: Session) -> bool:
+    """Say whether an active user is an admin of the program."""
+    return (
+        tx.scalars(
+            sa.select(User.id)
+            .join(UserRole, UserRole.user_id == User.id)
+            .where(User.is_active, UserRole.role == Role.PROGRAM_ADMIN)
+            .limit(1)
+        ).first()
+        is not None
+    )

@@ -121,18 +121,23 @@ class ReferralPage:
 
 
 def referrals_page(
-    tx: Session, *, viewer: Viewer, state: ReferralState | None = None, after: str | None = None
+    tx: Session,
+    *,
+    viewer: Viewer,
+    state: ReferralState | None = None,
+    after: str | None = None,
+    limit: int = PAGE_ROWS,
 ) -> ReferralPage:
-    """Return referrals the viewer may see, newest first, PAGE_ROWS at a time."""
+    """Return referrals the viewer may see, newest first, `limit` at a time."""
     statement = referrals_seen_by(viewer)
     if state is not None:
         statement = statement.where(Referral.state == state)
     if after is not None:
         statement = statement.where(Referral.id < page_key(after))
-    statement = statement.order_by(Referral.id.desc()).limit(PAGE_ROWS + 1)
+    statement = statement.order_by(Referral.id.desc()).limit(limit + 1)
     ids = [row.id for row in tx.scalars(statement)]
     rows = _referral_rows(tx, viewer, statement)
-    return ReferralPage(rows=tuple(rows[:PAGE_ROWS]), after=str(ids[PAGE_ROWS - 1]) if len(ids) > PAGE_ROWS else None)
+    return ReferralPage(rows=tuple(rows[:limit]), after=str(ids[limit - 1]) if len(ids) > limit else None)
 
 
 def referral_page(tx: Session, *, viewer: Viewer, ref: str) -> ReferralRow:
