@@ -8,6 +8,9 @@ ARGS ?=
 PY := $(VENV)/bin/python
 DEMO_FILE := $(CURDIR)/instance/demo.sqlite
 DEMO := LEDGER_DEMO=1 LEDGER_DATABASE_URL="sqlite:///$(DEMO_FILE)"
+# Migrates, then loads the demo; two commands in one process, for importing the application takes a second or two.
+PREPARE := $(DEMO) $(PY) -c 'import sys; from flask.cli import cli; \
+	cli.main(["db", "upgrade"], standalone_mode=False); cli.main(["demo", "load", *sys.argv[1:]])'
 # Byte code is written when a module is first imported: compiling all of it beforehand takes longer.
 PIP := $(PY) -m pip install -qq --disable-pip-version-check --no-input --no-compile
 
@@ -37,8 +40,7 @@ run: $(VENV)/run.stamp
 	@$(PY) -c 'import socket; socket.create_server(("127.0.0.1", $(PORT))).close()' 2>/dev/null || { \
 		echo "Port $(PORT) is taken: choose another one, for example make run PORT=8001." >&2; exit 1; }
 	@mkdir -p instance
-	@$(DEMO) $(PY) -m flask db upgrade
-	@$(DEMO) $(PY) -m flask demo load --if-empty
+	@$(PREPARE) --if-empty
 	@echo "Serving on http://127.0.0.1:$(PORT) (stop with Ctrl-C)."
 	@$(DEMO) exec $(PY) -m gunicorn --bind 127.0.0.1:$(PORT) --worker-class gthread --workers 1 --threads 8 \
 		--no-control-socket --log-level warning 'wsgi:create_app()'
@@ -46,8 +48,7 @@ run: $(VENV)/run.stamp
 demo-reset: $(VENV)/run.stamp
 	@mkdir -p instance
 	@rm -f "$(DEMO_FILE)" "$(DEMO_FILE)-wal" "$(DEMO_FILE)-shm"
-	@$(DEMO) $(PY) -m flask db upgrade
-	@$(DEMO) $(PY) -m flask demo load
+	@$(PREPARE)
 
 test: programs check
 	@$(PY) -m pytest -n 2 $(ARGS)

@@ -57,7 +57,9 @@ def _sentence(refusal: Refusal, dealer_code: str) -> click.ClickException:
 
 
 @ledger_cli.command("export")
-@click.option("--year", "program_year", type=click.IntRange(FIRST_YEAR, LAST_YEAR), required=True, help="Program year.")
+@click.option(
+    "--year", "program_year", type=click.IntRange(FIRST_YEAR, LAST_YEAR), required=True, help="Program year."
+)
 @click.option("--dealer", "dealer_code", default="", help="Only this dealer, by code. Default: all.")
 @click.option(
     "--out",
@@ -136,7 +138,9 @@ def balance(dealer_code: str, program_year: int | None) -> None:
     if not years:
         click.echo("Nothing is posted yet.")
         return
-    click.echo(f"{'Year':<6}{'Sales credit':>20}{'Other purchases':>20}{'Total':>20}  Level for the next year")
+    click.echo(
+        f"{'Year':<6}{'Sales credit':>20}{'Other purchases':>20}{'Total':>20}  Level for the next year"
+    )
     for year in years:
         level = year.standing.level.name if year.standing.level else "no levels set"
         click.echo(

@@ -22,7 +22,7 @@ class IdempotencyKeyField(LineField):
 
     widget = HiddenInput()
 
-    def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401
+    def __init__(self, **kwargs: Any) -> None:
         """Take at most 64 characters."""
         super().__init__("Key", longest=64, **kwargs)
 
@@ -64,7 +64,7 @@ class LevelForm(Form):
     name = LineField("Name", optional=True, longest=40)
     threshold_cents = CentsField("From a total of", optional=True)
 
-    def validate(self, extra_validators: Any = None) -> bool:  # noqa: ANN401 - as WTForms has it
+    def validate(self, extra_validators: Any = None) -> bool:
         """Ask for the half that is missing."""
         if not super().validate(extra_validators):
             return False

@@ -40,7 +40,7 @@ class CreditSchema(AnswerSchema):
     kind = fields.Enum(EntryKind, by_value=True)
     amount = Amount(attribute="amount_cents")
     balance = Amount(attribute="balance_cents")
-    account = fields.Nested(CreditAccountSchema, attribute="self")
+    account = fields.Nested(CreditAccountSchema)
     effective_on = fields.Date()
     posted_at = fields.AwareDateTime()
     digest = fields.String()

@@ -26,10 +26,10 @@ from referral.sheetkit.writer import Receipt, Sheet, write_workbook
 
 WORKBOOK_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 HOW_TO_CHECK = (
-    "Each row of Postings carries the digest of its posting, chained to the one before in the same account. The "
-    "last row of an account equals its head below and on the sheet Accounts: sequence, balance and digest. Compare "
-    "them with the statement in the ledger at any later time: postings are never changed, so a sequence keeps its "
-    "digest for ever. Balances of Accounts add up to 0; totals of Summary equal those of Postings."
+    "Each row of Postings carries the digest of its posting, chained to the one before in its account.",
+    "The last row of an account equals its head: sequence, balance, digest (below, and on Accounts).",
+    "Postings are never changed: at any later time the ledger shows the same digest for a sequence.",
+    "The balances of Accounts add up to 0; the totals of Summary equal those of Postings.",
 )
 
 
@@ -181,7 +181,7 @@ def _control_facts(
         Fact("As of: everything posted until", at, Kind.INSTANT),
         Fact(f"Business day ({time_zone(tx)})", today(tx, at), Kind.DATE),
         Fact("Currency", currency_of(tx, program_year)),
-        Fact("How to check this workbook", HOW_TO_CHECK),
+        *(Fact(f"How to check, {number}", sentence) for number, sentence in enumerate(HOW_TO_CHECK, start=1)),
         *(
             Fact(
                 f"Head of {head.dealer_code} {head.program_year} {ACCOUNT_WORDS[head.kind]}",

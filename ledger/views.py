@@ -139,7 +139,7 @@ def record_other_purchase() -> Response | tuple[str, int]:
             at=now(),
             dealer_code=form.dealer_code.data,
             purchased_on=form.purchased_on.data,
-            amount_cents=form.amount_cents.data,
+            amount_cents=form.amount_cents.data or 0,
             document=form.document.data,
             reason=form.reason.data,
             idempotency_key=form.idempotency_key.data,
@@ -163,7 +163,7 @@ def adjust_credit() -> Response | tuple[str, int]:
             at=now(),
             dealer_code=form.dealer_code.data,
             effective_on=form.effective_on.data,
-            amount_cents=form.amount_cents.data,
+            amount_cents=form.amount_cents.data or 0,
             reason=form.reason.data,
             idempotency_key=form.idempotency_key.data,
         )
@@ -178,9 +178,7 @@ def _to_statement(dealer_code: str, year: int, kind: AccountKind) -> Response:
     return redirect(url_for("ledger.statement", dealer_code=dealer_code, year=year, account=account), 303)
 
 
-def _posting_page(
-    template: str, form: RecordOtherPurchaseForm | AdjustCreditForm
-) -> tuple[str, int]:
+def _posting_page(template: str, form: RecordOtherPurchaseForm | AdjustCreditForm) -> tuple[str, int]:
     """Draw a form that posts by hand: empty, or again with what was refused."""
     page = ask(posting_form, viewer=current_viewer(), at=now())
     form.dealer_code.choices = [("", "Choose a dealer"), *((each.code, each.name) for each in page.dealers)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from flask import url_for
-from sqlalchemy.orm import Session
 
 from referral import schemas
 from referral.apikit import ApiBlueprint
@@ -15,11 +14,10 @@ from referral.errors import Refusal
 from referral.ids import PublicNumber
 from referral.operations import referrals as operations
 from referral.operations.people import issue_api_token
-from referral.permissions import Permission, Viewer
+from referral.permissions import Permission
 from referral.queries import referrals as queries
 from referral.queries.companies import AccountChoice, qualified_accounts
-from referral.queries.people import viewer_of
-from referral.signin import password_matches
+from referral.signin import viewer_with_password
 from referral.webkit import ask, current_viewer, needs
 
 blueprint = ApiBlueprint("referral_api", __name__, "Tokens, accounts, referrals")
@@ -32,23 +30,14 @@ Headers = dict[str, str]
 # who you are ------------------------------------------------------------------------------------
 
 
-def _viewer_with(tx: Session, *, email: str, password: str) -> Viewer:
-    """Return who signs in so. Raises Refusal(sign_in_failed), the same for an unknown address."""
-    user_id = password_matches(tx, email=email, password=password)
-    viewer = None if user_id is None else viewer_of(tx, user_id)
-    if viewer is None:
-        raise Refusal("sign_in_failed")
-    return viewer
-
-
 @blueprint.post("/tokens")
 @needs(Permission.PUBLIC)
 @blueprint.arguments(schemas.IssueTokenSchema)
 @blueprint.response(201, schemas.TokenSchema)
-@blueprint.refuses("sign_in_failed")
+@blueprint.refuses("sign_in_failed", "too_many_tries")
 def issue_token(said: Said) -> Answer:
     """Get a bearer token for an e-mail address and a password."""
-    viewer = ask(_viewer_with, **said)
+    viewer = viewer_with_password(**said)
     row, token = write(issue_api_token, at=now(), user_id=viewer.user_id)
     return {"token": token, "expires_at": row.expires_at, "user": viewer}
 
@@ -112,7 +101,7 @@ def show_referral(ref: str) -> queries.ReferralRow:
 
 @blueprint.post('/referrals/<public_number("R"):ref>/accept')
 @needs(Permission.REFERRAL_ANSWER)
-@blueprint.arguments(schemas.AcceptReferralSchema, required=False)
+@blueprint.arguments(schemas.AcceptReferralSchema)
 @blueprint.response(200, schemas.ReferralStateSchema)
 @blueprint.refuses("referral_closed", "account_not_qualified")
 def accept_referral(said: Said, ref: str) -> Answer:

@@ -20,7 +20,7 @@ from werkzeug.routing import BaseConverter, Map
 
 from referral.errors import REFUSALS, Problem, Refusal
 from referral.permissions import Permission
-from referral.schemakit import ProblemSchema
+from referral.schemakit import HouseSchema, ProblemSchema
 from referral.signin import csrf
 from referral.text import clean_line
 from referral.webkit import problem, status_of
@@ -54,7 +54,9 @@ KEY_HEADER = {
 
 
 def _refuse(problems: Sequence[Problem]) -> NoReturn:
-    raise Refusal("invalid_input", "Something in the request needs your attention.", problems[0].field, {}, problems)
+    raise Refusal(
+        "invalid_input", "Something in the request needs your attention.", problems[0].field, {}, problems
+    )
 
 
 def _problems_of(messages: object, path: tuple[str, ...] = ()) -> Iterator[Problem]:
@@ -93,10 +95,10 @@ class ApiParser(FlaskParser):
 
     DEFAULT_UNKNOWN_BY_LOCATION = {"json": RAISE, "query": RAISE}  # noqa: RUF012 - the library's place
 
-    def load_json(self, req: Any, schema: Schema) -> Any:
-        """Return the body. Without one, schemas that need nothing get an empty object."""
+    def load_json(self, req: Any, schema: Any) -> Any:
+        """Return the body. Without one, a schema that says so gets an empty object."""
         body = req.get_data()
-        if not body and not any(field.required for field in schema.fields.values()):
+        if not body and schema.is_body_optional:
             return {}
         if body and req.mimetype != "application/json":
             raise UnsupportedMediaType("Send application/json.")
@@ -170,9 +172,13 @@ class ApiBlueprint(SmorestBlueprint):
         self.after_request(_ask_for_token)
         self.register_error_handler(RequestEntityTooLarge, _on_large_body)
 
-    def arguments(self, schema: Any, *, location: str = "json", **kwargs: Any) -> Callable[[View], View]:
+    def arguments(
+        self, schema: type[HouseSchema], *, location: str = "json", **kwargs: Any
+    ) -> Callable[[View], View]:
         """Read the request by a schema, and remember that a query string is taken."""
-        decorate = super().arguments(schema, location=location, **kwargs)
+        decorate = super().arguments(
+            schema, location=location, required=not schema.is_body_optional, **kwargs
+        )
 
         def mark(view: View) -> View:
             taken: Any = decorate(view)
@@ -191,14 +197,18 @@ class ApiBlueprint(SmorestBlueprint):
 
         return mark
 
-    def _store_endpoint_docs(self, endpoint: str, obj: Any, parameters: Any, tags: Any, **options: Any) -> None:
+    def _store_endpoint_docs(
+        self, endpoint: str, obj: Any, parameters: Any, tags: Any, **options: Any
+    ) -> None:
         """Keep the permission beside the rest of the documentation."""
         super()._store_endpoint_docs(endpoint, obj, parameters, tags, **options)
         for method in options.get("methods", ("GET",)):
             self._docs[endpoint][method.lower()]["permission"] = obj.permission
 
     @staticmethod
-    def _prepare_house_doc(doc: dict[str, Any], doc_info: dict[str, Any], **_context: object) -> dict[str, Any]:
+    def _prepare_house_doc(
+        doc: dict[str, Any], doc_info: dict[str, Any], **_context: object
+    ) -> dict[str, Any]:
         permission: Permission = doc_info["permission"]
         is_public = permission is Permission.PUBLIC
         codes = {*doc_info.get("refusals", ()), "invalid_input"}
@@ -235,7 +245,10 @@ def _guard_request() -> None:
     request.max_content_length = BODY_BYTES
     view = current_app.view_functions[request.endpoint or ""]
     if request.args and not getattr(view, "takes_query", False):
-        stray = [Problem("invalid_input", "There is no such parameter.", name[:NAME_SHOWN]) for name in request.args]
+        stray = [
+            Problem("invalid_input", "There is no such parameter.", name[:NAME_SHOWN])
+            for name in request.args
+        ]
         _refuse(stray[:PROBLEMS_SHOWN])
 
 
@@ -258,6 +271,12 @@ class HouseApi(Api):
 
     def _register_error_handlers(self) -> None:
         """Leave errors to webkit: as shipped, every 404 of the application would become JSON."""
+
+    def _register_etag_headers(self) -> None:
+        """Nothing here has an ETag: what can change says its version or digest in the body."""
+
+    def _register_pagination_header(self) -> None:
+        """Lists continue by a cursor in the body."""
 
 
 def prepare_api(app: Flask, blueprints: Iterable[ApiBlueprint]) -> None:

@@ -37,11 +37,23 @@ def _address(context: click.Context, parameter: click.Parameter, text: str) -> s
 @admin_cli.command("create")
 @click.option("--email", required=True, callback=_address, help="The admin's e-mail address.")
 @click.option("--name", required=True, callback=_line, help="The admin's name.")
-@click.option("--company-code", default="PROGRAM", show_default=True, callback=_line, help="Code of a new program company.")
 @click.option(
-    "--company-name", default="The program", show_default=True, callback=_line, help="Name of a new program company."
+    "--company-code",
+    default="PROGRAM",
+    show_default=True,
+    callback=_line,
+    help="Code of a new program company.",
 )
-@click.option("--recovery", is_flag=True, help="Invite an admin though there is one already; this is recorded.")
+@click.option(
+    "--company-name",
+    default="The program",
+    show_default=True,
+    callback=_line,
+    help="Name of a new program company.",
+)
+@click.option(
+    "--recovery", is_flag=True, help="Invite an admin though there is one already; this is recorded."
+)
 def create_admin_command(email: str, name: str, company_code: str, company_name: str, recovery: bool) -> None:
     """Invite the program's first admin and print the one-time link.
 

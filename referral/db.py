@@ -175,7 +175,7 @@ def read(query: Callable[Concatenate[Session, P], R], /, *args: P.args, **kwargs
         return answer
 
 
-def locked(tx: Session, statement: sa.Select[tuple[R]]) -> R | None:
+def locked(tx: Session, statement: sa.Select[R]) -> R | None:
     """Lock the one row the statement finds until the end of the transaction, as it stands now.
 
     A row loaded before is refreshed: without that the old state would be read under the new lock.

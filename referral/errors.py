@@ -53,6 +53,7 @@ REFUSALS: Mapping[str, str] = MappingProxyType(
         "sign_in_failed": "E-mail and password do not match.",
         "stale_draft": "Someone else saved this draft in the meantime. Read it again.",
         "stale_revision": "There is a newer revision. Read that one.",
+        "too_many_tries": "Too many wrong passwords. Wait a quarter of an hour, or renew your password by mail.",
         "typed_account_mismatch": "The account number you typed is not the one on the quote.",
         "typed_name_mismatch": "Type your own name, as it stands in your profile.",
     }

@@ -12,6 +12,7 @@ from wtforms import (
     DateField,
     EmailField,
     Field,
+    SelectChoice,
     SelectField,
     SelectMultipleField,
     StringField,
@@ -181,7 +182,7 @@ def _is_near(_form: object, field: Field) -> None:
 
 def choice_field(label: str, words: dict[Member, str], **kwargs: Any) -> SelectField:  # noqa: ANN401
     """Return a select over an enumeration; `data` is the value's text."""
-    return SelectField(label, choices=[(member.value, text) for member, text in words.items()], **kwargs)
+    return SelectField(label, choices=[SelectChoice(member.value, text) for member, text in words.items()], **kwargs)
 
 
 class TicksField(SelectMultipleField):

@@ -113,6 +113,22 @@ class Invitation(Base):
     used_at: Mapped[datetime | None]
 
 
+class FailedSignIn(Base):
+    """A wrong password, kept as long as it slows guessing down; nobody's access ends by it."""
+
+    __tablename__ = "failed_sign_in"
+    __table_args__ = (
+        sa.Index("ix_failed_sign_in_email_folded", "email_folded", "tried_at"),
+        sa.Index("ix_failed_sign_in_address", "address", "tried_at"),
+    )
+
+    id: Mapped[Id]
+    email_folded: Mapped[str]
+    address: Mapped[str]
+    """Where the request came from, as an IP address."""
+    tried_at: Mapped[datetime]
+
+
 class ApiToken(Base):
     """A bearer token for the JSON API. Only its digest is kept."""
 

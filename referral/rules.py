@@ -19,6 +19,10 @@ SUITABILITY_TEXT = (
 """What a dealer attests on opening a referral (referral program sheet, "Your responsibilities")."""
 
 INVITATION_DAYS = 14
+TRIES_MINUTES = 15
+TRIES_PER_EMAIL = 10
+TRIES_PER_ADDRESS = 30
+"""How many wrong passwords within TRIES_MINUTES are answered before sign-in waits."""
 API_TOKEN_HOURS = 12
 
 

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import date
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from marshmallow import RAISE, Schema, fields, validate
 
@@ -33,6 +33,9 @@ Member = TypeVar("Member", bound=enum.StrEnum)
 
 class HouseSchema(Schema):
     """The base of what comes in: every field is named here, and any other is refused."""
+
+    is_body_optional: ClassVar[bool] = False
+    """Whether a request without a body says as much as one with an empty object."""
 
     class Meta:
         """A field nobody knows is refused."""
@@ -73,7 +76,7 @@ class Line(fields.String):
         super().__init__(validate=length, **_keywords(kwargs, optional=optional, default=""))
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
-        return clean_line(_text(super()._deserialize(value, attr, data, **kwargs)))
+        return clean_line(super()._deserialize(value, attr, data, **kwargs))
 
 
 class Paragraph(fields.String):
@@ -85,11 +88,7 @@ class Paragraph(fields.String):
         super().__init__(validate=length, **_keywords(kwargs, optional=optional, default=""))
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
-        return clean_paragraphs(_text(super()._deserialize(value, attr, data, **kwargs)))
-
-
-def _text(value: str | None) -> str:
-    return value or ""
+        return clean_paragraphs(super()._deserialize(value, attr, data, **kwargs))
 
 
 class ModelNumber(Line):
@@ -109,7 +108,7 @@ class Secret(fields.String):
         super().__init__(required=True, validate=validate.Length(min=1, max=PASSWORD_LENGTH), **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
-        secret = _text(super()._deserialize(value, attr, data, **kwargs))
+        secret = super()._deserialize(value, attr, data, **kwargs)
         if any(unicodedata.category(character) in {"Cc", "Cs"} for character in secret):
             raise self.make_error("secret")
         return unicodedata.normalize("NFKC", secret)
@@ -129,7 +128,7 @@ class Price(fields.String):
         if not isinstance(value, str) or not re.fullmatch(PRICE_PATTERN[1:-1], value):
             raise self.make_error("price")
         try:
-            return parse_cents(super()._deserialize(value, attr, data, **kwargs) or "")
+            return parse_cents(super()._deserialize(value, attr, data, **kwargs))
         except NotANumber as error:
             raise self.make_error("price") from error
 
@@ -148,7 +147,7 @@ class WholeNumber(fields.Integer):
             **_keywords(kwargs, optional=optional, default=default),
         )
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int | None:
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
         if type(value) is not int:
             raise self.make_error("invalid")
         return super()._deserialize(value, attr, data, **kwargs)
@@ -161,7 +160,7 @@ class QueryNumber(fields.Integer):
         """Take a number from `minimum` to `maximum`; `default` where it is missing."""
         super().__init__(validate=validate.Range(min=minimum, max=maximum), load_default=default, **kwargs)
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int | None:
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
         if not re.fullmatch(r"[0-9]{1,9}", str(value), re.ASCII):
             raise self.make_error("invalid")
         return super()._deserialize(value, attr, data, **kwargs)
@@ -174,7 +173,7 @@ class Tick(fields.Boolean):
         """Take a JSON boolean."""
         super().__init__(**_keywords(kwargs, optional=optional, default=False))
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool | None:
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
         if type(value) is not bool:
             raise self.make_error("invalid", input=value)
         return super()._deserialize(value, attr, data, **kwargs)
@@ -189,11 +188,11 @@ class Day(fields.Date):
         """Take a day."""
         super().__init__(allow_none=optional, **_keywords(kwargs, optional=optional, default=None))
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> date | None:
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> date:
         if not isinstance(value, str) or not re.fullmatch(DAY_PATTERN[1:-1], value, re.ASCII):
             raise self.make_error("day")
         day = super()._deserialize(value, attr, data, **kwargs)
-        if day is None or not EARLIEST_DAY <= day <= LATEST_DAY:
+        if not EARLIEST_DAY <= day <= LATEST_DAY:
             raise self.make_error("day")
         return day
 
@@ -232,7 +231,7 @@ class Cursor(fields.String):
         self.pattern = pattern
         super().__init__(load_default=None, metadata={"pattern": pattern}, **kwargs)
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str | None:
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         if not isinstance(value, str) or not re.fullmatch(self.pattern.strip("^$"), value, re.ASCII):
             raise self.make_error("cursor")
         return super()._deserialize(value, attr, data, **kwargs)
@@ -257,7 +256,7 @@ class Amount(fields.String):
         """Give an amount, below zero too."""
         super().__init__(metadata={"pattern": AMOUNT_PATTERN, "example": "1234.50"}, **kwargs)
 
-    def _serialize(self, value: Any, _attr: str | None, _obj: Any, **_kwargs: Any) -> str | None:
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:  # noqa: ARG002 - the library's signature
         return None if value is None else format_plain(value)
 
 

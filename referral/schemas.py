@@ -129,17 +129,19 @@ class OpenReferralSchema(HouseSchema):
 class AcceptReferralSchema(HouseSchema):
     """Nothing needs to be said."""
 
+    is_body_optional = True
+
 
 class RefuseReferralSchema(HouseSchema):
     """Why the account does not take the project on."""
 
-    reason = Paragraph()
+    reason = Paragraph(optional=True)
 
 
 class WithdrawReferralSchema(HouseSchema):
     """Why the dealer takes the referral back."""
 
-    reason = Paragraph()
+    reason = Paragraph(optional=True)
 
 
 class ReferralStateSchema(AnswerSchema):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import unicodedata
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -28,12 +29,15 @@ from wtforms import ValidationError
 
 from referral.clock import now
 from referral.db import read, write
+from referral.errors import Refusal
 from referral.formkit import AddressField
 from referral.models import User
-from referral.operations.people import save_credentials
+from referral.operations.people import record_failed_sign_in, save_credentials
 from referral.operations.records import queue_mail
 from referral.permissions import Permission, Viewer
-from referral.queries.people import user_by_email, user_by_sign_in_id, viewer_of, viewer_of_token
+from referral.queries.people import guard_tries, user_by_email, user_by_sign_in_id, viewer_of, viewer_of_token
+
+LONGEST_EMAIL = 254
 
 FOREIGN_PERMISSIONS = {
     "static": Permission.PUBLIC,
@@ -71,7 +75,7 @@ SECURITY_SETTINGS: dict[str, object] = {
     "SECURITY_CLI_USERS_NAME": None,
     "SECURITY_CLI_ROLES_NAME": None,
     "SECURITY_API_ENABLED_METHODS": ["session"],
-    "SECURITY_RESET_PASSWORD_WITHIN": "2 hours",
+    "SECURITY_RESET_PASSWORD_WITHIN": timedelta(hours=2),
     "SECURITY_ANONYMOUS_USER_DISABLED": False,
     "SECURITY_AUTO_LOGIN_AFTER_RESET": False,
     "SECURITY_LOGIN_USER_TEMPLATE": "referral/sign_in.html",
@@ -90,7 +94,10 @@ SECURITY_SETTINGS: dict[str, object] = {
         "info",
     ),
     "SECURITY_MSG_PASSWORD_RESET_EXPIRED": ("This link is too old. Ask for a new one.", "error"),
-    "SECURITY_MSG_INVALID_RESET_PASSWORD_TOKEN": ("This link does not work any more. Ask for a new one.", "error"),
+    "SECURITY_MSG_INVALID_RESET_PASSWORD_TOKEN": (
+        "This link does not work any more. Ask for a new one.",
+        "error",
+    ),
     "SECURITY_MSG_PASSWORD_RESET_NO_LOGIN": ("Your new password holds. Sign in with it.", "success"),
     "SECURITY_MSG_PASSWORD_CHANGE": ("Your new password holds; other devices are signed out.", "success"),
     "SECURITY_MSG_PASSWORD_INVALID_LENGTH": ("Use %(length)s characters or more.", "error"),
@@ -139,7 +146,7 @@ class SignInDatastore(UserDatastore):
         """Tell Flask-Security our user class; roles are ours alone."""
         super().__init__(SignInUser, RoleMixin)
 
-    def find_user(self, case_insensitive: bool = False, **kwargs: Any) -> SignInUser | None:  # noqa: ANN401, ARG002, FBT001, FBT002 - the library's signature
+    def find_user(self, case_insensitive: bool = False, **kwargs: Any) -> SignInUser | None:  # noqa: ARG002 - the library's signature
         """Return a user by fs_uniquifier or email, or None."""
         return read(load_sign_in_user, kwargs.get("fs_uniquifier"), kwargs.get("email"))
 
@@ -169,7 +176,7 @@ class SignInDatastore(UserDatastore):
 class OutboxMail(MailUtil):
     """Flask-Security's mails become rows of the outbox."""
 
-    def send_mail(  # noqa: PLR0913 - the library's signature
+    def send_mail(
         self,
         template: str,  # noqa: ARG002 - the library's signature
         subject: str,
@@ -177,7 +184,7 @@ class OutboxMail(MailUtil):
         sender: str | tuple[str, str],  # noqa: ARG002 - the library's signature
         body: str | None,
         html: str | None,  # noqa: ARG002 - the library's signature
-        **kwargs: Any,  # noqa: ANN401, ARG002 - the library's signature
+        **kwargs: Any,  # noqa: ARG002 - the library's signature
     ) -> None:
         """Owe the mail."""
         write(queue_mail, at=now(), recipient=str(recipient), subject=str(subject), body=body or "")
@@ -195,8 +202,12 @@ class SignInForm(LoginForm):
         self.password.label.text, self.password.description = "Password", ""
 
     def validate(self, **kwargs: Any) -> bool:
-        """Check e-mail and password; say once where both are wrong."""
+        """Check e-mail and password; say once where both are wrong. Raises Refusal(too_many_tries)."""
+        email, address = self.email.data or "", request.remote_addr or ""
+        read(guard_tries, email=email, address=address, at=now())
         is_right: bool = super().validate(**kwargs)
+        if self.email.data and self.password.data and not is_right:
+            write(record_failed_sign_in, at=now(), email=email[:LONGEST_EMAIL], address=address)
         if self.email.errors and self.password.errors:
             self.email.errors = []
         return is_right
@@ -283,10 +294,19 @@ def load_viewer() -> Viewer | None:
     return viewer
 
 
-def password_matches(tx: Session, *, email: str, password: str) -> UUID | None:
-    """Return the active user's id where e-mail and password match, in about the same time where not."""
-    user = load_sign_in_user(tx, None, email)
+def viewer_with_password(email: str, password: str) -> Viewer:
+    """Return who signs in so, outside the pages.
+
+    Raises Refusal(sign_in_failed), the same and in about the same time for an unknown address, and
+    (too_many_tries).
+    """
+    address = request.remote_addr or ""
+    read(guard_tries, email=email, address=address, at=now())
+    user = read(load_sign_in_user, None, email)
+    password = unicodedata.normalize("NFKC", password)
     if user is None or user.password is None:
         hash_password(password)
-        return None
-    return user.id if user.verify_and_update_password(password) else None
+    elif user.viewer is not None and user.verify_and_update_password(password):
+        return user.viewer
+    write(record_failed_sign_in, at=now(), email=email[:LONGEST_EMAIL], address=address)
+    raise Refusal("sign_in_failed")

@@ -33,6 +33,7 @@ STATUS: Mapping[str, int] = {
     "not_found": 404,
     "forbidden": 403,
     "sign_in_failed": 401,
+    "too_many_tries": 429,
     "invitation_expired": 410,
     "file_too_large_or_not_a_workbook": 422,
     "file_has_errors": 422,
@@ -175,10 +176,15 @@ def error_page(status: int, title: str, message: str, **context: object) -> tupl
     return render_template("error.html", status=status, title=title, message=message, **context), status
 
 
-def _on_refusal(refusal: Refusal) -> Response | tuple[str, int]:
-    if is_api():
-        return problem_of(refusal)
-    titles = {404: "Nothing here", 403: "Not allowed", 410: "Too late"}
+def _on_refusal(refusal: Refusal) -> Response:
+    response = current_app.make_response(problem_of(refusal) if is_api() else _refusal_page(refusal))
+    if "retry_after_seconds" in refusal.details:
+        response.headers["Retry-After"] = str(refusal.details["retry_after_seconds"])
+    return response
+
+
+def _refusal_page(refusal: Refusal) -> tuple[str, int]:
+    titles = {404: "Nothing here", 403: "Not allowed", 410: "Too late", 429: "Wait a little"}
     return error_page(
         status_of(refusal),
         titles.get(status_of(refusal), "That did not work"),

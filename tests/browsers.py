@@ -13,12 +13,16 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 from werkzeug.serving import BaseWSGIServer, make_server
 
+from tests.pages import session_cookie
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from flask import Flask
+    from sqlalchemy.orm import Session
 
     from tests.databases import Database
+    from tests.pages import Person
 
 CHROMIUM = (
     "chromium", "chromium-browser", "google-chrome", "google-chrome-stable",
@@ -68,22 +72,29 @@ def open_browser() -> Iterator[Browser]:
 class Browsing:
     """Pages of one test, each in a context of its own; what goes wrong in them fails the test at its end."""
 
-    def __init__(self, browser: Browser, address: str) -> None:
-        """Keep the browser and the address of the server."""
+    def __init__(self, browser: Browser, address: str, app: Flask, tx: Session) -> None:
+        """Keep the browser, the address of the server, the application and the test's transaction."""
         self._browser = browser
         self._address = address
+        self._app = app
+        self._tx = tx
         self._contexts: list[BrowserContext] = []
         self.faults: list[str] = []
 
-    def __call__(self, *, cookie: tuple[str, str] | None = None, **options: Any) -> Page:
-        """Open a page whose addresses are relative to the server; options are those of a browser context."""
+    def __call__(self, person: Person | None = None, **options: Any) -> Page:
+        """Commit `tx` and open a page, signed in as that person; addresses are relative to the server.
+
+        Options are those of a browser context, such as `java_script_enabled=False`.
+        """
         settings = {"base_url": self._address, "viewport": {"width": 1280, "height": 800}} | options
         context = self._browser.new_context(**settings)
         context.set_default_timeout(10_000)
         self._contexts.append(context)
-        if cookie:
-            context.add_cookies([{"name": cookie[0], "value": cookie[1], "url": self._address}])
         page = context.new_page()
+        if person:
+            name, value = session_cookie(self._app, person, agent=page.evaluate("navigator.userAgent"))
+            context.add_cookies([{"name": name, "value": value, "url": self._address}])
+        self._tx.commit()
         page.on("pageerror", lambda error: self.faults.append(f"{page.url}: {error}"))
         page.on("console", self._hear)
         return page
@@ -130,11 +141,13 @@ def live_server(app: Flask, database: Database, kept: dict[str, Any], for_worker
 
 
 @pytest.fixture
-def browse(live_server: str, kept: dict[str, Any], for_worker: ExitStack) -> Iterator[Browsing]:
-    """Open pages in a real browser: `browse(java_script_enabled=False)`, each in a context of its own."""
+def browse(
+    live_server: str, app: Flask, tx: Session, kept: dict[str, Any], for_worker: ExitStack
+) -> Iterator[Browsing]:
+    """Open pages in a real browser: `browse(user, java_script_enabled=False)`, each in a context of its own."""
     if "browser" not in kept:
         kept["browser"] = for_worker.enter_context(open_browser())
-    browsing = Browsing(kept["browser"], live_server)
+    browsing = Browsing(kept["browser"], live_server, app, tx)
     yield browsing
     browsing.close()
     assert not browsing.faults, "\n".join(browsing.faults)

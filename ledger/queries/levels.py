@@ -43,7 +43,9 @@ def level_sets(tx: Session) -> tuple[LevelSetRow, ...]:
     """Return every version of every level year, newest first."""
     steps: dict[tuple[int, int], list[LevelStep]] = {}
     for level in tx.scalars(sa.select(Level).order_by(Level.level_year, Level.version, Level.rank)):
-        steps.setdefault((level.level_year, level.version), []).append(LevelStep(level.name, level.threshold_cents))
+        steps.setdefault((level.level_year, level.version), []).append(
+            LevelStep(level.name, level.threshold_cents)
+        )
     sets = tx.execute(
         sa.select(LevelSet, User.name)
         .outerjoin(User, User.id == LevelSet.set_by)
@@ -87,14 +89,12 @@ class CreditYear:
 
 def credit_year(tx: Session, *, dealer_id: UUID, program_year: int) -> CreditYear:
     """Return where a dealer stands in a program year: reads the account heads, whatever their length."""
-    heads: dict[AccountKind, int] = {
-        kind: balance
-        for kind, balance in tx.execute(
-            sa.select(LedgerAccount.kind, LedgerAccount.balance_cents).where(
-                LedgerAccount.dealer_id == dealer_id, LedgerAccount.program_year == program_year
-            )
+    rows = tx.execute(
+        sa.select(LedgerAccount.kind, LedgerAccount.balance_cents).where(
+            LedgerAccount.dealer_id == dealer_id, LedgerAccount.program_year == program_year
         )
-    }
+    )
+    heads: dict[AccountKind, int] = {row.kind: row.balance_cents for row in rows}
     return make_credit_year(
         program_year,
         heads.get(AccountKind.SALES_CREDIT, 0),

@@ -24,13 +24,25 @@ _ORDER_KINDS = frozenset({EntryKind.ORDER, EntryKind.CANCELLATION})
 
 
 @dataclass(frozen=True)
-class CreditRow:
-    """One posting of a dealer's own account; `cursor` names its place in the listing."""
+class PostingPlace:
+    """The account a posting stands in, and its place there."""
 
     dealer_code: str
     program_year: int
     account_kind: AccountKind
     sequence: int
+
+    @property
+    def cursor(self) -> str:
+        """Dealer, program year, account, sequence: the posting's own key, so a page is one index range."""
+        return f"{self.dealer_code}.{self.program_year}.{self.account_kind.value}.{self.sequence}"
+
+
+@dataclass(frozen=True)
+class CreditRow:
+    """One posting of a dealer's own account."""
+
+    account: PostingPlace
     kind: EntryKind
     source: str
     amount_cents: int
@@ -44,11 +56,6 @@ class CreditRow:
         """The order it comes from, None for adjustments and other purchases."""
         return self.source if self.kind in _ORDER_KINDS else None
 
-    @property
-    def cursor(self) -> str:
-        """Dealer, program year, account, sequence: the posting's own key, so a page is one index range."""
-        return f"{self.dealer_code}.{self.program_year}.{self.account_kind.value}.{self.sequence}"
-
 
 @dataclass(frozen=True)
 class CreditRows:
@@ -59,7 +66,12 @@ class CreditRows:
 
 
 def credits_page(
-    tx: Session, *, viewer: Viewer, year: int | None = None, after: str | None = None, limit: int = LISTING_ROWS
+    tx: Session,
+    *,
+    viewer: Viewer,
+    year: int | None = None,
+    after: str | None = None,
+    limit: int = LISTING_ROWS,
 ) -> CreditRows:
     """Return postings by dealer, program year, account and sequence.
 
@@ -79,7 +91,9 @@ def credits_page(
         .join(visible, visible.c.id == LedgerPosting.dealer_id)
         .join(
             LedgerEntry,
-            sa.and_(LedgerEntry.dealer_id == LedgerPosting.dealer_id, LedgerEntry.id == LedgerPosting.entry_id),
+            sa.and_(
+                LedgerEntry.dealer_id == LedgerPosting.dealer_id, LedgerEntry.id == LedgerPosting.entry_id
+            ),
         )
         .where(LedgerPosting.account_kind.in_(TOTAL_KINDS))
         .order_by(*key)
@@ -90,14 +104,16 @@ def credits_page(
     if after is not None:
         statement = statement.where(sa.tuple_(*key) > sa.tuple_(*_place(tx, viewer, after)))
     rows = tuple(_credit_row(*row) for row in tx.execute(statement))
-    return CreditRows(rows=rows[:limit], after=rows[limit - 1].cursor if len(rows) > limit else None)
+    return CreditRows(rows=rows[:limit], after=rows[limit - 1].account.cursor if len(rows) > limit else None)
 
 
 def _place(tx: Session, viewer: Viewer, cursor: str) -> Sequence[sa.ColumnElement[object]]:
     """Return the posting key a cursor names."""
     code, _, rest = cursor.partition(".")
     year, kind, sequence = rest.split(".")
-    dealer_id = tx.scalars(dealers_seen_by(viewer).where(Company.code == code).with_only_columns(Company.id)).one_or_none()
+    dealer_id = tx.scalars(
+        dealers_seen_by(viewer).where(Company.code == code).with_only_columns(Company.id)
+    ).one_or_none()
     if dealer_id is None:
         raise Refusal("not_found")
     return (
@@ -110,10 +126,7 @@ def _place(tx: Session, viewer: Viewer, cursor: str) -> Sequence[sa.ColumnElemen
 
 def _credit_row(code: str, posting: LedgerPosting, entry: LedgerEntry) -> CreditRow:
     return CreditRow(
-        dealer_code=code,
-        program_year=posting.program_year,
-        account_kind=posting.account_kind,
-        sequence=posting.sequence,
+        account=PostingPlace(code, posting.program_year, posting.account_kind, posting.sequence),
         kind=entry.kind,
         source=entry.source,
         amount_cents=posting.amount_cents,
@@ -174,7 +187,9 @@ def balances_page(
     return BalanceRows(rows=rows, after=rows[-1].dealer_code if len(found) > limit else None)
 
 
-def _balances(tx: Session, dealer_ids: Sequence[UUID], program_year: int) -> dict[tuple[UUID, AccountKind], int]:
+def _balances(
+    tx: Session, dealer_ids: Sequence[UUID], program_year: int
+) -> dict[tuple[UUID, AccountKind], int]:
     heads = tx.execute(
         sa.select(LedgerAccount.dealer_id, LedgerAccount.kind, LedgerAccount.balance_cents).where(
             LedgerAccount.dealer_id.in_(dealer_ids), LedgerAccount.program_year == program_year

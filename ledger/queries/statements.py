@@ -21,7 +21,7 @@ STATEMENT_ROWS = 100
 """Lines on one page of a statement."""
 
 
-def dealers_seen_by(viewer: Viewer) -> sa.Select[tuple[Company]]:
+def dealers_seen_by(viewer: Viewer) -> sa.Select[Company]:
     """Return the dealers whose credit the viewer may see: their own company, or all for the program.
 
     A qualified account never sees a dealer's credit.

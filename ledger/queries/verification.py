@@ -56,7 +56,9 @@ def ledger_faults(tx: Session) -> Iterator[str]:
     recompute; the head equals the last posting; each entry has its two postings.
     """
     accounts = tx.scalars(
-        sa.select(LedgerAccount).order_by(LedgerAccount.dealer_id, LedgerAccount.program_year, LedgerAccount.kind)
+        sa.select(LedgerAccount).order_by(
+            LedgerAccount.dealer_id, LedgerAccount.program_year, LedgerAccount.kind
+        )
     ).all()
     for account in accounts:
         yield from _account_faults(tx, account)
@@ -67,8 +69,10 @@ def ledger_faults(tx: Session) -> Iterator[str]:
     )
     lonely = tx.scalars(
         sa.select(LedgerEntry)
-        .outerjoin(sides, sa.and_(sides.c.dealer_id == LedgerEntry.dealer_id, sides.c.entry_id == LedgerEntry.id))
-        .where(sa.func.coalesce(sides.c.sides, 0) != 2)  # noqa: PLR2004 - an entry has two sides
+        .outerjoin(
+            sides, sa.and_(sides.c.dealer_id == LedgerEntry.dealer_id, sides.c.entry_id == LedgerEntry.id)
+        )
+        .where(sa.func.coalesce(sides.c.sides, 0) != 2)
         .order_by(LedgerEntry.dealer_id, LedgerEntry.id)
     )
     for entry in lonely:
@@ -77,11 +81,13 @@ def ledger_faults(tx: Session) -> Iterator[str]:
 
 def _account_faults(tx: Session, account: LedgerAccount) -> Iterator[str]:
     name = f"account {account.dealer_id} {account.program_year} {account.kind}"
-    rows = tx.execute(
+    postings = (
         sa.select(LedgerPosting, LedgerEntry)
         .join(
             LedgerEntry,
-            sa.and_(LedgerEntry.dealer_id == LedgerPosting.dealer_id, LedgerEntry.id == LedgerPosting.entry_id),
+            sa.and_(
+                LedgerEntry.dealer_id == LedgerPosting.dealer_id, LedgerEntry.id == LedgerPosting.entry_id
+            ),
         )
         .where(
             LedgerPosting.dealer_id == account.dealer_id,
@@ -92,34 +98,35 @@ def _account_faults(tx: Session, account: LedgerAccount) -> Iterator[str]:
         .execution_options(yield_per=1000)
     )
     sequence, balance, digest = 0, 0, CHAIN_START
-    for posting, entry in rows:
-        sequence, balance = sequence + 1, balance + posting.amount_cents
-        place = f"{name} posting {posting.sequence}"
-        if posting.sequence != sequence:
-            yield f"{place}: expected sequence {sequence}"
-            return
-        if posting.amount_cents != posting.side * entry.amount_cents:
-            yield f"{place}: amount differs from its entry's"
-            return
-        if posting.balance_cents != balance:
-            yield f"{place}: balance {posting.balance_cents}, recomputed {balance}"
-            return
-        if entry.digest != digest_of_entry(entry):
-            yield f"{place}: entry {entry.id} does not recompute"
-            return
-        digest = posting_digest(
-            previous=digest,
-            dealer_id=posting.dealer_id,
-            program_year=posting.program_year,
-            account_kind=posting.account_kind,
-            sequence=posting.sequence,
-            side=posting.side,
-            amount_cents=posting.amount_cents,
-            balance_cents=posting.balance_cents,
-            entry_digest=entry.digest,
-        )
-        if posting.digest != digest:
-            yield f"{place}: digest does not recompute"
-            return
+    with tx.execute(postings) as rows:
+        for posting, entry in rows:
+            sequence, balance = sequence + 1, balance + posting.amount_cents
+            place = f"{name} posting {posting.sequence}"
+            if posting.sequence != sequence:
+                yield f"{place}: expected sequence {sequence}"
+                return
+            if posting.amount_cents != posting.side * entry.amount_cents:
+                yield f"{place}: amount differs from its entry's"
+                return
+            if posting.balance_cents != balance:
+                yield f"{place}: balance {posting.balance_cents}, recomputed {balance}"
+                return
+            if entry.digest != digest_of_entry(entry):
+                yield f"{place}: entry {entry.id} does not recompute"
+                return
+            digest = posting_digest(
+                previous=digest,
+                dealer_id=posting.dealer_id,
+                program_year=posting.program_year,
+                account_kind=posting.account_kind,
+                sequence=posting.sequence,
+                side=posting.side,
+                amount_cents=posting.amount_cents,
+                balance_cents=posting.balance_cents,
+                entry_digest=entry.digest,
+            )
+            if posting.digest != digest:
+                yield f"{place}: digest does not recompute"
+                return
     if (account.sequence, account.balance_cents, account.digest) != (sequence, balance, digest):
         yield f"{name}: head does not equal the last posting ({sequence}, {balance})"

@@ -221,7 +221,9 @@ class Grid:
         """Return the grid as a form reads it."""
         pairs = list(self.others)
         for name, rows in (("lines", self.lines), ("services", self.services)):
-            pairs += [(f"{name}-{row.index}-{cell}", text) for row in rows for cell, text in row.cells.items()]
+            pairs += [
+                (f"{name}-{row.index}-{cell}", text) for row in rows for cell, text in row.cells.items()
+            ]
         return MultiDict(pairs)
 
 

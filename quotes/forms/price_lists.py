@@ -179,7 +179,9 @@ def _item(record: Record) -> tuple[NewItem | None, list[Problem]]:
     texts = {name: clean_line(record[name].text) for name in _LONGEST}
     for name, longest in _LONGEST.items():
         if len(texts[name]) > longest:
-            problems.append(_problem(record[name], f"{FIELD_WORDS[name].lower()} longer than {longest} characters"))
+            problems.append(
+                _problem(record[name], f"{FIELD_WORDS[name].lower()} longer than {longest} characters")
+            )
     number = fold_model_number(texts["model_number"])
     if not number:
         problems.append(_problem(record["model_number"], "the model number is missing"))

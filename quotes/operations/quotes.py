@@ -156,6 +156,7 @@ def start_revision(tx: Session, *, actor: Viewer, at: datetime, ref: str) -> Rev
     guard_permission(actor, Permission.QUOTE_BUILD)
     quote = locked_quote(tx, actor, ref)
     guard_account_side(actor, quote)
+    ref = quote_ref(tx, quote)
     newest = locked_revision(tx, quote, quote.latest_revision)
     if newest.state is RevisionState.DRAFT:
         return newest
@@ -207,6 +208,7 @@ def save_draft(
     guard_permission(actor, Permission.QUOTE_BUILD)
     quote = locked_quote(tx, actor, ref)
     guard_account_side(actor, quote)
+    ref = quote_ref(tx, quote)
     revision = locked_revision(tx, quote, revision_number)
     if revision.state is not RevisionState.DRAFT:
         raise Refusal("revision_immutable")
@@ -215,8 +217,9 @@ def save_draft(
     if len(lines) > MAX_LINES:
         raise Refusal("invalid_input", f"A revision has at most {MAX_LINES:,} lines.", "lines")
     price_list = price_list_on(tx, today(tx, at))
+    priced = _priced(tx, price_list, content_lines_before(tx, quote), lines)
     _clear_content(tx, revision)
-    _add_lines(tx, revision, _priced(tx, price_list, content_lines_before(tx, quote), lines))
+    _add_lines(tx, revision, priced)
     _add_services(tx, revision, [] if has_no_services else services)
     revision.account_number = account_number.strip()
     revision.note = note
@@ -355,6 +358,7 @@ def submit_revision(
     guard_permission(actor, Permission.QUOTE_BUILD)
     quote = locked_quote(tx, actor, ref)
     guard_account_side(actor, quote)
+    ref = quote_ref(tx, quote)
     revision = locked_revision(tx, quote, revision_number)
     if revision.state is not RevisionState.DRAFT:
         raise Refusal("revision_immutable")

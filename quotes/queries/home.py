@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from ledger.queries.levels import CreditYear, credit_year
 from ledger.queries.statements import DealerYearRow, StatementLine, statement_lines, year_summary
+from ledger.rules import standing
 from ledger.states import AccountKind
 from quotes.models import Order, Quote, Revision
 from quotes.queries.work import ReferralWork, WorkRow, has_quote, referral_work, work_rows
@@ -45,6 +46,10 @@ class DealerHome:
     currency: str
     committed_cents: int
     """The credit of what is approved and not yet ordered; never part of a total."""
+    hoped_cents: int
+    """The level total if all that is approved and all that waits is ordered in this year."""
+    hoped_level: str
+    """The level of that total; '' where no levels are set."""
     postings: tuple[StatementLine, ...]
     is_new: bool
     """Whether this dealer never opened a referral."""
@@ -130,21 +135,27 @@ def dealer_home(tx: Session, *, viewer: Viewer, day: date) -> DealerHome:
         [Revision.dealer_id == viewer.company_id, Revision.state.in_(_LIVE), Revision.expires_on >= day],
     )
     approved = [row for row in live if row.state == "approved" and row.remaining_units]
-    without_quote = ~has_quote(submitted=True)
+    waiting = [row for row in live if row.state == "submitted"]
+    committed_cents = sum(row.credit_cents for row in approved)
+    year = credit_year(tx, dealer_id=viewer.company_id, program_year=day.year)
+    hoped_cents = year.total_cents + committed_cents + sum(row.credit_cents for row in waiting)
+    hoped_level = standing(hoped_cents, year.levels).level
     return DealerHome(
-        waiting=tuple(row for row in live if row.state == "submitted"),
+        waiting=tuple(waiting),
         approved=tuple(sorted(approved, key=lambda row: (row.expires_on or day, row.ref))),
         referrals=referral_work(
             tx,
             [
                 Referral.dealer_id == viewer.company_id,
                 Referral.state.in_(LIVE_REFERRAL_STATES),
-                without_quote,
+                ~has_quote(submitted=True),
             ],
         ),
-        year=credit_year(tx, dealer_id=viewer.company_id, program_year=day.year),
+        year=year,
         currency=str(setting_on(tx, "currency", day)),
-        committed_cents=sum(row.credit_cents for row in approved),
+        committed_cents=committed_cents,
+        hoped_cents=hoped_cents,
+        hoped_level="" if hoped_level is None else hoped_level.name,
         postings=tuple(
             statement_lines(
                 tx,

@@ -32,7 +32,7 @@ from referral.queries.records import PAGE_ROWS, page_key
 from referral.queries.referrals import dealer_of_number
 
 
-def orders_seen_by(viewer: Viewer) -> sa.Select[tuple[Order]]:
+def orders_seen_by(viewer: Viewer) -> sa.Select[Order]:
     """Return the orders the viewer may see: as dealer, as account, or all for the program."""
     statement = sa.select(Order)
     if viewer.acts_as(CompanyKind.PROGRAM):
@@ -45,7 +45,7 @@ def orders_seen_by(viewer: Viewer) -> sa.Select[tuple[Order]]:
     return statement.where(sa.or_(sa.false(), *sides))
 
 
-def order_by_ref(viewer: Viewer, dealer_id: UUID, number: int) -> sa.Select[tuple[Order]]:
+def order_by_ref(viewer: Viewer, dealer_id: UUID, number: int) -> sa.Select[Order]:
     """Return the statement for one visible order, for reads and locks alike."""
     return orders_seen_by(viewer).where(Order.dealer_id == dealer_id, Order.number == number)
 
@@ -80,7 +80,7 @@ class OrdersPage:
     after: str | None
 
 
-def _order_rows(statement: sa.Select[tuple[Order]]) -> sa.Select[tuple[Order, Quote, Referral, Company, Company]]:
+def _order_rows(statement: sa.Select[Order]) -> sa.Select[Order, Quote, Referral, Company, Company]:
     dealer, account = aliased(Company), aliased(Company)
     return (
         statement.join(Quote, sa.and_(Quote.dealer_id == Order.dealer_id, Quote.id == Order.quote_id))

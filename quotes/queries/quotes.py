@@ -46,7 +46,7 @@ from referral.queries.referrals import dealer_of_number
 from referral.queries.settings import creditable_categories, today, whole_number_setting
 
 
-def quotes_seen_by(viewer: Viewer) -> sa.Select[tuple[Quote]]:
+def quotes_seen_by(viewer: Viewer) -> sa.Select[Quote]:
     """Return the quotes the viewer may see.
 
     The account that makes them, the dealer once a revision was submitted, the program once submitted.
@@ -71,7 +71,7 @@ def quotes_seen_by(viewer: Viewer) -> sa.Select[tuple[Quote]]:
     return statement.where(sa.or_(sa.false(), *sides))
 
 
-def quote_by_ref(viewer: Viewer, dealer_id: UUID, number: int) -> sa.Select[tuple[Quote]]:
+def quote_by_ref(viewer: Viewer, dealer_id: UUID, number: int) -> sa.Select[Quote]:
     """Return the statement for one visible quote, for reads and locks alike."""
     return quotes_seen_by(viewer).where(Quote.dealer_id == dealer_id, Quote.number == number)
 

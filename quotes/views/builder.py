@@ -173,9 +173,7 @@ def save_draft(ref: str) -> Response | tuple[str, int]:
             flash("Saved.", "success")
             return redirect(url_for("quotes.edit_draft", ref=ref), 303)
         shown, status = _Shown(), form_status()
-    draft = ask(
-        draft_page, viewer=current_viewer(), at=now(), ref=ref, model_numbers=grid.model_numbers()
-    )
+    draft = ask(draft_page, viewer=current_viewer(), at=now(), ref=ref, model_numbers=grid.model_numbers())
     if not draft.is_draft:
         raise Refusal("revision_immutable")
     return _builder(draft, form, shown), status
@@ -270,9 +268,7 @@ def _priced_rows(draft: DraftPage, form: SaveDraftForm) -> list[tuple[Any, Price
 def draft_totals(ref: str) -> str:
     """Show what the typed grid amounts to, as parts of the builder's page. Nothing is saved."""
     grid = read_grid(request.form)
-    draft = ask(
-        draft_page, viewer=current_viewer(), at=now(), ref=ref, model_numbers=grid.model_numbers()
-    )
+    draft = ask(draft_page, viewer=current_viewer(), at=now(), ref=ref, model_numbers=grid.model_numbers())
     form = SaveDraftForm(formdata=grid.fields())
     form.validate()
     rows = _priced_rows(draft, form)
@@ -321,6 +317,4 @@ def submit_revision(ref: str, number: int) -> Response | tuple[str, int]:
 def _check(draft: DraftPage, form: SubmitRevisionForm) -> str:
     lines = [draft.pricing.line(row.line.model_number, row.line.quantity) for row in draft.page.lines]
     totals: DraftTotals = totals_of(draft.pricing, lines, draft.page.totals.services_cents)
-    return render_template(
-        "quotes/check_draft.html", draft=draft, page=draft.page, form=form, totals=totals
-    )
+    return render_template("quotes/check_draft.html", draft=draft, page=draft.page, form=form, totals=totals)

@@ -63,7 +63,7 @@ def search_items() -> str:
     """Show the items of today's list that fit the words, as a part of the builder's page."""
     words = clean_line(request.args.get("words", ""))[:LONGEST_SEARCH]
     hits = ask(find_items, at=now(), words=words) if words else ()
-    return render_template("quotes/_hits.html", hits=hits, words=words)
+    return render_template("quotes/_hits.html", hits=hits, words=words, is_part=True)
 
 
 @blueprint.get("/prices/imports/new")

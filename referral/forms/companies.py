@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from wtforms import SelectChoice
+
 from referral.formkit import DayField, HouseForm, LineField, ParagraphField, TicksField
 from referral.permissions import CompanyKind
 
@@ -15,12 +17,20 @@ KIND_WORDS = {
 class AddCompanyForm(HouseForm):
     """A company as it joins."""
 
-    code = LineField("Code", longest=8, description="3 to 8 letters and digits. It stands in every number and never changes.")
+    code = LineField(
+        "Code",
+        longest=8,
+        description="3 to 8 letters and digits. It stands in every number and never changes.",
+    )
     name = LineField("Name")
-    kinds = TicksField("What it is", choices=[(kind.value, words) for kind, words in KIND_WORDS.items()])
+    kinds = TicksField(
+        "What it is", choices=[SelectChoice(kind.value, words) for kind, words in KIND_WORDS.items()]
+    )
     city = LineField("City")
     region = LineField("Region", description="State or province, such as ME.")
-    serves = LineField("Serves", optional=True, description="For an account: regions it serves, and its capacity.")
+    serves = LineField(
+        "Serves", optional=True, description="For an account: regions it serves, and its capacity."
+    )
     active_from = DayField("Active from")
 
     def chosen_kinds(self) -> frozenset[CompanyKind]:
@@ -31,7 +41,9 @@ class AddCompanyForm(HouseForm):
 class AddAccountNumberForm(HouseForm):
     """A Lutron account number and the days it holds."""
 
-    number = LineField("Account number", longest=40, description="Spaces and hyphens do not matter; leading zeros do.")
+    number = LineField(
+        "Account number", longest=40, description="Spaces and hyphens do not matter; leading zeros do."
+    )
     valid_from = DayField("First day")
     valid_to = DayField("Last day", optional=True, description="Leave it empty while no end is known.")
 
@@ -47,7 +59,9 @@ class AddQualificationForm(HouseForm):
 
     valid_from = DayField("First day")
     valid_to = DayField("Last day", optional=True, description="Leave it empty while no end is known.")
-    evidence = LineField("Evidence", description="What shows it, such as a training certificate and its date.")
+    evidence = LineField(
+        "Evidence", description="What shows it, such as a training certificate and its date."
+    )
 
 
 class EndQualificationForm(HouseForm):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wtforms import BooleanField, HiddenField, PasswordField, ValidationError
+from wtforms import BooleanField, HiddenField, PasswordField, SelectChoice, ValidationError
 from wtforms.validators import EqualTo, InputRequired, Length
 
 from referral.formkit import AddressField, HouseForm, LineField, TicksField
@@ -14,9 +14,9 @@ SHORTEST_PASSWORD = 12
 LONGEST_PASSWORD = 200
 
 
-def role_choices(company: ManagedCompany) -> list[tuple[str, str]]:
+def role_choices(company: ManagedCompany) -> list[SelectChoice]:
     """Return the roles that fit the company, with their words."""
-    return [(role.value, ROLE_WORDS[role].capitalize()) for role in company.roles]
+    return [SelectChoice(role.value, ROLE_WORDS[role].capitalize()) for role in company.roles]
 
 
 class InviteUserForm(HouseForm):

@@ -13,11 +13,11 @@ from sqlalchemy.orm import Session
 from referral.db import locked
 from referral.errors import Refusal
 from referral.ids import new_id
-from referral.models import ApiToken, Company, Invitation, User, UserRole
+from referral.models import ApiToken, Company, FailedSignIn, Invitation, User, UserRole
 from referral.operations.records import guard_permission, queue_mail, record_event
 from referral.permissions import CompanyKind, Permission, Role, Viewer
 from referral.queries.people import companies_managed_by, open_invitation, token_digest
-from referral.rules import API_TOKEN_HOURS, INVITATION_DAYS
+from referral.rules import API_TOKEN_HOURS, INVITATION_DAYS, TRIES_MINUTES
 from referral.text import fold
 
 
@@ -200,16 +200,26 @@ def change_user_access(
     return user
 
 
-def save_credentials(tx: Session, *, at: datetime, user_id: UUID, password_hash: str | None, sign_in_id: str) -> None:
+def save_credentials(
+    tx: Session, *, at: datetime, user_id: UUID, password_hash: str | None, sign_in_id: str
+) -> None:
     """The user's password hash and sign-in id are these; API tokens end when the sign-in id changes."""
     user = locked(tx, sa.select(User).where(User.id == user_id))
     if user is None:
         raise Refusal("not_found")
     if user.sign_in_id != sign_in_id:
         tx.execute(sa.delete(ApiToken).where(ApiToken.user_id == user.id))
-        record_event(tx, actor=None, at=at, company_id=user.company_id, event="password.changed", subject=user.email)
+        record_event(
+            tx, actor=None, at=at, company_id=user.company_id, event="password.changed", subject=user.email
+        )
     user.password_hash = password_hash
     user.sign_in_id = sign_in_id
+
+
+def record_failed_sign_in(tx: Session, *, at: datetime, email: str, address: str) -> None:
+    """A wrong password for this e-mail came from this address; what is too old to count is forgotten."""
+    tx.execute(sa.delete(FailedSignIn).where(FailedSignIn.tried_at <= at - timedelta(minutes=TRIES_MINUTES)))
+    tx.add(FailedSignIn(id=new_id(), email_folded=fold(email), address=address, tried_at=at))
 
 
 def issue_api_token(tx: Session, *, at: datetime, user_id: UUID) -> tuple[ApiToken, str]:
@@ -224,5 +234,7 @@ def issue_api_token(tx: Session, *, at: datetime, user_id: UUID) -> tuple[ApiTok
         expires_at=at + timedelta(hours=API_TOKEN_HOURS),
     )
     tx.add(row)
-    record_event(tx, actor=None, at=at, company_id=user.company_id, event="api_token.issued", subject=user.email)
+    record_event(
+        tx, actor=None, at=at, company_id=user.company_id, event="api_token.issued", subject=user.email
+    )
     return row, token

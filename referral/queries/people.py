@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -14,11 +14,13 @@ from referral.errors import Refusal
 from referral.models import (
     ApiToken,
     Company,
+    FailedSignIn,
     Invitation,
     User,
     UserRole,
 )
 from referral.permissions import CompanyKind, Role, Viewer
+from referral.rules import TRIES_MINUTES, TRIES_PER_ADDRESS, TRIES_PER_EMAIL
 from referral.text import fold
 
 
@@ -40,7 +42,9 @@ def user_by_email(tx: Session, email: str) -> User | None:
 def viewer_of(tx: Session, user_id: UUID) -> Viewer | None:
     """Return who this user is today: company and roles; None where the user is not active."""
     found = tx.execute(
-        sa.select(User, Company).join(Company, Company.id == User.company_id).where(User.id == user_id, User.is_active)
+        sa.select(User, Company)
+        .join(Company, Company.id == User.company_id)
+        .where(User.id == user_id, User.is_active)
     ).one_or_none()
     if found is None:
         return None
@@ -60,7 +64,9 @@ def viewer_of(tx: Session, user_id: UUID) -> Viewer | None:
 def viewer_of_token(tx: Session, token: str, *, at: datetime) -> Viewer | None:
     """Return who a bearer token stands for, or None where it is unknown or past its hour."""
     user_id = tx.scalars(
-        sa.select(ApiToken.user_id).where(ApiToken.token_digest == token_digest(token), ApiToken.expires_at > at)
+        sa.select(ApiToken.user_id).where(
+            ApiToken.token_digest == token_digest(token), ApiToken.expires_at > at
+        )
     ).one_or_none()
     return None if user_id is None else viewer_of(tx, user_id)
 
@@ -87,7 +93,7 @@ class PeoplePage:
     companies: tuple[Company, ...]
 
 
-def companies_managed_by(viewer: Viewer) -> sa.Select[tuple[Company]]:
+def companies_managed_by(viewer: Viewer) -> sa.Select[Company]:
     """Return the companies whose people the viewer may manage: their own; for the program, all."""
     statement = sa.select(Company).order_by(Company.name, Company.id)
     if viewer.acts_as(CompanyKind.PROGRAM):
@@ -162,7 +168,9 @@ def _managed_company(company: Company) -> ManagedCompany:
         CompanyKind.ACCOUNT: company.is_account,
         CompanyKind.PROGRAM: company.is_program,
     }
-    return ManagedCompany(company.code, company.name, tuple(role for role in Role if kinds[role.company_kind]))
+    return ManagedCompany(
+        company.code, company.name, tuple(role for role in Role if kinds[role.company_kind])
+    )
 
 
 def managed_companies(tx: Session, *, viewer: Viewer) -> tuple[ManagedCompany, ...]:
@@ -181,7 +189,9 @@ def user_access(tx: Session, *, viewer: Viewer, user_id: UUID) -> tuple[UserRow,
     if found is None:
         raise Refusal("not_found")
     user, company = found
-    roles = tx.scalars(sa.select(UserRole.role).where(UserRole.user_id == user_id).order_by(UserRole.role)).all()
+    roles = tx.scalars(
+        sa.select(UserRole.role).where(UserRole.user_id == user_id).order_by(UserRole.role)
+    ).all()
     row = UserRow(
         user_id=user.id,
         name=user.name,
@@ -205,3 +215,24 @@ def has_program_admin(tx: Session) -> bool:
         ).first()
         is not None
     )
+
+
+def guard_tries(tx: Session, *, email: str, address: str, at: datetime) -> None:
+    """Guard: not too many wrong passwords for this e-mail or from this address of late.
+
+    Raises Refusal(too_many_tries) with `retry_after_seconds`; a known e-mail is answered like an unknown one.
+    """
+    since = at - timedelta(minutes=TRIES_MINUTES)
+    for condition, limit in (
+        (FailedSignIn.email_folded == fold(email), TRIES_PER_EMAIL),
+        (FailedSignIn.address == address, TRIES_PER_ADDRESS),
+    ):
+        tries = tx.scalars(
+            sa.select(FailedSignIn.tried_at)
+            .where(condition, FailedSignIn.tried_at > since)
+            .order_by(FailedSignIn.tried_at.desc(), FailedSignIn.id)
+            .limit(limit)
+        ).all()
+        if len(tries) == limit:
+            seconds = int((tries[-1] - since).total_seconds()) + 1
+            raise Refusal("too_many_tries", details={"retry_after_seconds": seconds})

@@ -34,7 +34,7 @@ def dealer_of_number(tx: Session, text: str, kind: str) -> tuple[UUID, int]:
     return dealer_id, number.number
 
 
-def referrals_seen_by(viewer: Viewer) -> sa.Select[tuple[Referral]]:
+def referrals_seen_by(viewer: Viewer) -> sa.Select[Referral]:
     """Return the referrals the viewer may see: the dealer's own, those sent to the account, or all."""
     statement = sa.select(Referral)
     if viewer.acts_as(CompanyKind.PROGRAM):
@@ -73,7 +73,7 @@ class ReferralRow:
     is_mine_to_withdraw: bool
 
 
-def _referral_rows(tx: Session, viewer: Viewer, statement: sa.Select[tuple[Referral]]) -> list[ReferralRow]:
+def _referral_rows(tx: Session, viewer: Viewer, statement: sa.Select[Referral]) -> list[ReferralRow]:
     dealer, account, opener = aliased(Company), aliased(Company), aliased(User)
     rows = tx.execute(
         statement.add_columns(dealer, account, opener.name)

@@ -32,7 +32,9 @@ WORDS_LENGTH = 100
 def companies() -> str:
     """List companies, narrowed by words."""
     words = clean_line(request.args.get("words", ""))[:WORDS_LENGTH]
-    return render_template("referral/companies.html", rows=ask(companies_page, at=now(), words=words), words=words)
+    return render_template(
+        "referral/companies.html", rows=ask(companies_page, at=now(), words=words), words=words
+    )
 
 
 @blueprint.route("/companies/new", methods=["GET", "POST"])
@@ -58,14 +60,14 @@ def add_company() -> tuple[str, int] | Response:
         )
         if company is not None:
             flash(f"{company.name} is here. Next: its numbers, qualification and people.", "success")
-            return redirect(url_for("referral.company", code=company.code), 303)
+            return redirect(url_for("referral.show_company", code=company.code), 303)
     status = form_status() if form.is_submitted() else 200
     return render_template("referral/add_company.html", form_=form), status
 
 
 @blueprint.get("/companies/<code>")
 @needs(Permission.COMPANY_VIEW)
-def company(code: str) -> str:
+def show_company(code: str) -> str:
     """Show a company with what is dated."""
     return render_template("referral/company.html", page=ask(company_page, code=code, at=now()))
 
@@ -87,7 +89,7 @@ def add_account_number(code: str) -> tuple[str, int] | Response:
         valid_to=form.valid_to.data,
     ):
         flash(f"{page.company.name} has the number {form.number.data}.", "success")
-        return redirect(url_for("referral.company", code=page.company.code), 303)
+        return redirect(url_for("referral.show_company", code=page.company.code), 303)
     status = form_status() if form.is_submitted() else 200
     return render_template("referral/add_account_number.html", form_=form, company=page.company), status
 
@@ -111,7 +113,7 @@ def end_account_number(code: str, number_id: UUID) -> tuple[str, int] | Response
         valid_to=form.valid_to.data,
     ):
         flash(f"The number {number.number} has its last day.", "success")
-        return redirect(url_for("referral.company", code=page.company.code), 303)
+        return redirect(url_for("referral.show_company", code=page.company.code), 303)
     status = form_status() if form.is_submitted() else 200
     return render_template(
         "referral/end_account_number.html", form_=form, company=page.company, number=number
@@ -135,7 +137,7 @@ def add_qualification(code: str) -> tuple[str, int] | Response:
         evidence=form.evidence.data,
     ):
         flash(f"The qualification of {page.company.name} is recorded.", "success")
-        return redirect(url_for("referral.company", code=page.company.code), 303)
+        return redirect(url_for("referral.show_company", code=page.company.code), 303)
     status = form_status() if form.is_submitted() else 200
     return render_template("referral/add_qualification.html", form_=form, company=page.company), status
 
@@ -160,7 +162,7 @@ def end_qualification(code: str, qualification_id: UUID) -> tuple[str, int] | Re
         reason=form.reason.data,
     ):
         flash(f"The qualification of {page.company.name} has its last day.", "success")
-        return redirect(url_for("referral.company", code=page.company.code), 303)
+        return redirect(url_for("referral.show_company", code=page.company.code), 303)
     status = form_status() if form.is_submitted() else 200
     return render_template(
         "referral/end_qualification.html", form_=form, company=page.company, qualification=qualification

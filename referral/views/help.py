@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Response, current_app, render_template
+from flask import Response, current_app, jsonify, render_template
 from sqlalchemy.exc import SQLAlchemyError
 
 from referral.errors import REFUSALS
@@ -21,13 +21,11 @@ def help_page() -> str:
 
 @blueprint.get("/healthz")
 @needs(Permission.PUBLIC)
-def health() -> Response:
+def health() -> tuple[Response, int]:
     """Answer 200 while the database answers, else 503."""
     try:
         ask(answers)
     except SQLAlchemyError as error:
         current_app.logger.error("the database does not answer", exc_info=error)  # noqa: TRY400 - as webkit logs
-        answer = current_app.json.response({"status": "database_away"})
-        answer.status_code = 503
-        return answer
-    return current_app.json.response({"status": "ok"})
+        return jsonify(status="database_away"), 503
+    return jsonify(status="ok"), 200

@@ -25,7 +25,9 @@ def people() -> str:
     """List users and open invitations."""
     page = ask(people_page, viewer=current_viewer(), at=now())
     names = {company.id: company.name for company in page.companies}
-    return render_template("referral/people.html", page=page, company_names=names, role_words=ROLE_WORDS, Role=Role)
+    return render_template(
+        "referral/people.html", page=page, company_names=names, role_words=ROLE_WORDS, Role=Role
+    )
 
 
 @blueprint.get("/people/roles")
@@ -47,8 +49,12 @@ def invite_user() -> str | tuple[str, int] | Response:
     viewer = current_viewer()
     companies = ask(managed_companies, viewer=viewer)
     form = InviteUserForm()
-    code = clean_line((form.company_code.data if form.is_submitted() else request.args.get("company")) or "").upper()
-    company = companies[0] if len(companies) == 1 else next((each for each in companies if each.code == code), None)
+    code = clean_line(
+        (form.company_code.data if form.is_submitted() else request.args.get("company")) or ""
+    ).upper()
+    company = (
+        companies[0] if len(companies) == 1 else next((each for each in companies if each.code == code), None)
+    )
     if company is None:
         if code:
             raise Refusal("not_found")
@@ -69,7 +75,9 @@ def invite_user() -> str | tuple[str, int] | Response:
         flash(f"The invitation to {form.email.data} is on its way.", "success")
         return redirect(url_for("referral.people"), 303)
     status = form_status() if form.is_submitted() else 200
-    return render_template("referral/invite_user.html", form_=form, company=company, count=len(companies)), status
+    return render_template(
+        "referral/invite_user.html", form_=form, company=company, count=len(companies)
+    ), status
 
 
 @blueprint.route("/invitations/<token>", methods=["GET", "POST"])

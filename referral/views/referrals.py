@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
+from wtforms import SelectChoice
 
 from referral.clock import now
 from referral.db import write
@@ -37,7 +38,8 @@ def referrals() -> str:
     state = None if word is None else ReferralState(word)
     page = ask(referrals_page, viewer=current_viewer(), state=state, after=request.args.get("after") or None)
     views = [
-        NavLink(label, url_for("referral.referrals", state=each), each is state) for each, label in STATE_WORDS.items()
+        NavLink(label, url_for("referral.referrals", state=each), each is state)
+        for each, label in STATE_WORDS.items()
     ]
     next_url = page.after and url_for("referral.referrals", state=state, after=page.after)
     return render_template("referral/referrals.html", page=page, views=views, state=state, next_url=next_url)
@@ -50,7 +52,7 @@ def open_referral() -> tuple[str, int] | Response:
     viewer = current_viewer()
     accounts = ask(qualified_accounts, viewer=viewer, at=now())
     form = OpenReferralForm()
-    form.account_code.choices = [(account.code, account.name) for account in accounts]
+    form.account_code.choices = [SelectChoice(account.code, account.name) for account in accounts]
     if form.validate_on_submit():
         referral = submitted(
             form,
@@ -70,14 +72,14 @@ def open_referral() -> tuple[str, int] | Response:
         if referral is not None:
             flash("The referral is open. The account is told by mail and answers here.", "success")
             ref = PublicNumber("R", viewer.company_code, referral.number)
-            return redirect(url_for("referral.referral", ref=ref), 303)
+            return redirect(url_for("referral.show_referral", ref=ref), 303)
     status = form_status() if form.is_submitted() else 200
     return render_template("referral/open_referral.html", form_=form, accounts=accounts), status
 
 
 @blueprint.get("/referrals/<ref>")
 @needs(Permission.REFERRAL_VIEW)
-def referral(ref: str) -> str:
+def show_referral(ref: str) -> str:
     """Show a referral and what the viewer can do with it."""
     viewer = current_viewer()
     row = ask(referral_page, viewer=viewer, ref=ref)
@@ -92,7 +94,7 @@ def accept_referral(ref: str) -> Response:
     ref = ref.strip().upper()
     write(operations.accept_referral, actor=current_viewer(), at=now(), ref=ref)
     flash("You take this project on. Next: its quote.", "success")
-    return redirect(url_for("referral.referral", ref=ref), 303)
+    return redirect(url_for("referral.show_referral", ref=ref), 303)
 
 
 @blueprint.route("/referrals/<ref>/refuse", methods=["GET", "POST"])
@@ -104,10 +106,15 @@ def refuse_referral(ref: str) -> tuple[str, int] | Response:
         raise Refusal("referral_closed")
     form = RefuseReferralForm()
     if form.validate_on_submit() and submitted(
-        form, operations.refuse_referral, actor=current_viewer(), at=now(), ref=row.ref, reason=form.reason.data
+        form,
+        operations.refuse_referral,
+        actor=current_viewer(),
+        at=now(),
+        ref=row.ref,
+        reason=form.reason.data,
     ):
         flash("The dealer is told, with your reason.", "success")
-        return redirect(url_for("referral.referral", ref=row.ref), 303)
+        return redirect(url_for("referral.show_referral", ref=row.ref), 303)
     status = form_status() if form.is_submitted() else 200
     return render_template("referral/refuse_referral.html", form_=form, row=row), status
 
@@ -121,9 +128,14 @@ def withdraw_referral(ref: str) -> tuple[str, int] | Response:
         raise Refusal("referral_closed")
     form = WithdrawReferralForm()
     if form.validate_on_submit() and submitted(
-        form, operations.withdraw_referral, actor=current_viewer(), at=now(), ref=row.ref, reason=form.reason.data
+        form,
+        operations.withdraw_referral,
+        actor=current_viewer(),
+        at=now(),
+        ref=row.ref,
+        reason=form.reason.data,
     ):
         flash("The referral is withdrawn; the project can be referred again.", "success")
-        return redirect(url_for("referral.referral", ref=row.ref), 303)
+        return redirect(url_for("referral.show_referral", ref=row.ref), 303)
     status = form_status() if form.is_submitted() else 200
     return render_template("referral/withdraw_referral.html", form_=form, row=row), status

@@ -48,7 +48,9 @@ def imports_of(path: Path) -> Iterator[tuple[ast.stmt, str]]:
                 yield node, alias.name
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
-            yield node, node.module or ""
+            for alias in node.names:
+                whole_floor = node.module in FLOORS
+                yield node, f"{node.module}.{alias.name}" if whole_floor else node.module or ""
 
 
 def room_of(module: str) -> str:

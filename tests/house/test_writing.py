@@ -11,6 +11,7 @@ from tests.house.source import ROOT, functions_of, imports_of, module_files, nam
 
 CLOCKS = {"now", "utcnow", "today", "time", "time_ns", "monotonic"}
 HELPERS_THAT_TAKE_NO_ACTOR = {
+    "referral.operations.admins.create_admin",
     "referral.operations.records.queue_mail",
     "referral.operations.records.queue_mail_to_role",
     "referral.operations.people.accept_invitation",

@@ -128,7 +128,10 @@ def test_one_key_of_two_dealers_is_two_entries(tx, program, dealer):
 def test_twenty_at_once_with_one_key_post_once(tx, at_once, program, dealer):
     answers = at_once(lambda: write(adjust, program, dealer))
     assert len({answer.id for answer in answers}) == 1
-    assert tx.scalars(sa.select(LedgerAccount.balance_cents).order_by(LedgerAccount.balance_cents)).all() == [-500, 500]
+    assert tx.scalars(sa.select(LedgerAccount.balance_cents).order_by(LedgerAccount.balance_cents)).all() == [
+        -500,
+        500,
+    ]
 
 
 def test_twenty_at_once_with_their_own_keys_keep_one_chain(tx, at_once, dealer):
@@ -192,7 +195,7 @@ def test_the_database_refuses_to_change_what_is_posted(tx, program, dealer, stat
     tx.execute(sa.text(
         "INSERT INTO level (level_year, version, rank, name, threshold_cents) VALUES (2027, 1, 0, 'Base', 0)"
     ))  # fmt: skip
-    with pytest.raises(DBAPIError, match="append_only|immutable"):
+    with pytest.raises(DBAPIError, match=r"append_only|immutable"):
         tx.execute(sa.text(statement))
 
 

@@ -75,7 +75,9 @@ def test_a_changed_entry_is_found(ledger, column):
 
 def test_a_changed_balance_is_found(ledger):
     assert "posting 2: balance 301, recomputed 300" in "".join(
-        tamper(ledger, sa.update(LedgerPosting).where(OWN, LedgerPosting.sequence == 2).values(balance_cents=301))
+        tamper(
+            ledger, sa.update(LedgerPosting).where(OWN, LedgerPosting.sequence == 2).values(balance_cents=301)
+        )
     )
 
 

@@ -1,0 +1,174 @@
+"""What programs send and get of orders and cancellations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import fields, post_load, validate, validates_schema
+
+from quotes.rules import MAX_LINES
+from quotes.schemas.quotes import guard_lines_once
+from quotes.states import OrderState
+from referral.money import MAX_QUANTITY
+from referral.schemakit import (
+    ID_CURSOR,
+    Amount,
+    AnswerSchema,
+    Cursor,
+    HouseSchema,
+    Id,
+    Line,
+    Paragraph,
+    QuerySchema,
+    WholeNumber,
+    make_limit,
+)
+
+PURCHASE_ORDER_LENGTH = 60
+REASON_LENGTH = 500
+
+# entering and cancelling ------------------------------------------------------------------------
+
+
+class LineQuantitySchema(HouseSchema):
+    """How many units of which line."""
+
+    line_id = Id()
+    quantity = WholeNumber(minimum=1, maximum=MAX_QUANTITY)
+
+
+class _ChosenLinesSchema(HouseSchema):
+    """Lines with their quantities; without `lines`, everything that is left."""
+
+    lines = fields.List(
+        fields.Nested(LineQuantitySchema), load_default=None, validate=validate.Length(max=MAX_LINES)
+    )
+
+    @validates_schema
+    def each_once(self, said: dict[str, Any], **_kwargs: object) -> None:
+        """Refuse a line that stands twice."""
+        guard_lines_once(said["lines"] or [], "lines")
+
+    @post_load
+    def by_line(self, said: dict[str, Any], **_kwargs: object) -> dict[str, Any]:
+        """Return the quantities by line, None for everything that is left."""
+        lines = said.pop("lines")
+        quantities = None if lines is None else {row["line_id"]: row["quantity"] for row in lines}
+        return {**said, "quantities": quantities}
+
+
+class PlaceOrderSchema(_ChosenLinesSchema):
+    """An order of lines with their quantities; without `lines`, of everything that is left."""
+
+    purchase_order = Line(optional=True, longest=PURCHASE_ORDER_LENGTH)
+
+
+class CancelOrderSchema(_ChosenLinesSchema):
+    """A cancellation of lines with their quantities; without `lines`, of everything that is left."""
+
+    reason = Paragraph(optional=True, longest=REASON_LENGTH)
+
+
+class PlacedOrderSchema(AnswerSchema):
+    """The order as it was entered, the same whenever the request is sent again."""
+
+    id = fields.String()
+    key = fields.String(attribute="order.idempotency_key")
+    quote = fields.String()
+    revision = fields.Integer(attribute="order.revision_number")
+    dealer = fields.String()
+    amount = Amount(attribute="order.products_cents")
+    currency = fields.String(attribute="order.currency")
+    purchase_order = fields.String(attribute="order.purchase_order")
+    account_number = fields.String(attribute="order.account_number")
+    program_year = fields.Integer(attribute="order.program_year")
+    entered_at = fields.AwareDateTime(attribute="order.entered_at")
+    digest = fields.String(attribute="order.digest")
+
+
+class PlacedCancellationSchema(AnswerSchema):
+    """The cancellation as it was entered, the same whenever the request is sent again."""
+
+    order = fields.String()
+    number = fields.Integer(attribute="cancellation.number")
+    key = fields.String(attribute="cancellation.idempotency_key")
+    reason = fields.String(attribute="cancellation.reason")
+    amount = Amount(attribute="cancellation.products_cents")
+    cancelled_at = fields.AwareDateTime(attribute="cancellation.cancelled_at")
+    digest = fields.String(attribute="cancellation.digest")
+
+
+# reading ----------------------------------------------------------------------------------------
+
+
+class ListOrdersSchema(QuerySchema):
+    """Which orders."""
+
+    after = Cursor(ID_CURSOR)
+    limit = make_limit()
+
+
+class OrderRowSchema(AnswerSchema):
+    """An order; `credit` is what it earned, null unless it is your own dealer's, or you the program."""
+
+    id = fields.String(attribute="ref")
+    key = fields.String(attribute="idempotency_key")
+    quote = fields.String(attribute="quote_ref")
+    revision = fields.Integer()
+    state = fields.Enum(OrderState, by_value=True)
+    dealer = fields.String(attribute="dealer_code")
+    dealer_name = fields.String()
+    account_name = fields.String()
+    project_name = fields.String()
+    purchase_order = fields.String()
+    amount = Amount(attribute="products_cents")
+    credit = Amount(attribute="credit_cents", allow_none=True)
+    program_year = fields.Integer()
+    entered_at = fields.AwareDateTime()
+
+
+class OrdersSchema(AnswerSchema):
+    """Orders, newest first."""
+
+    items = fields.List(fields.Nested(OrderRowSchema))
+    next = fields.String(allow_none=True)
+
+
+class OrderedLineSchema(AnswerSchema):
+    """An ordered line; `credit` and `reversed` are null where the order's credit is."""
+
+    line_id = fields.UUID()
+    model_number = fields.String()
+    description = fields.String()
+    room = fields.String()
+    quantity = fields.Integer()
+    cancelled = fields.Integer(attribute="cancelled_quantity")
+    list_price = Amount(attribute="list_price_cents")
+    amount = Amount(attribute="amount_cents")
+    is_creditable = fields.Boolean()
+    credit = Amount(attribute="credit_cents", allow_none=True)
+    reversed = Amount(attribute="reversed_cents", allow_none=True)
+
+
+class CancellationSchema(AnswerSchema):
+    """A cancellation; `credit` is what it took back, null where the order's credit is."""
+
+    number = fields.Integer()
+    reason = fields.String()
+    amount = Amount(attribute="products_cents")
+    credit = Amount(attribute="credit_cents", allow_none=True)
+    cancelled_by = fields.String()
+    cancelled_at = fields.AwareDateTime()
+
+
+class OrderSchema(OrderRowSchema):
+    """An order with its lines and cancellations, and who approved what it stands on."""
+
+    account_number = fields.String()
+    currency = fields.String()
+    price_list = fields.Integer()
+    digest = fields.String()
+    entered_by = fields.String()
+    approved_by = fields.String()
+    lines = fields.List(fields.Nested(OrderedLineSchema))
+    cancellations = fields.List(fields.Nested(CancellationSchema))
