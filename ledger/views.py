@@ -219,6 +219,8 @@ def set_levels(level_year: int) -> Response | tuple[str, int]:
         if row is not None:
             flash(f"The levels of {level_year} are set.", "success")
             return redirect(url_for("ledger.levels"), 303)
+        form.form_errors += form.levels.errors  # said of all rows together, so of none below
+        form.levels.errors = []
     page = ask(levels_page, at=now(), level_year=level_year)
     if not form.is_submitted():
         for row, step in zip(form.levels.entries, page.nearest(level_year)[:LEVELS_MAX], strict=False):

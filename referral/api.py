@@ -10,7 +10,6 @@ from referral import schemas
 from referral.apikit import ApiBlueprint
 from referral.clock import now
 from referral.db import write
-from referral.errors import Refusal
 from referral.ids import PublicNumber
 from referral.operations import referrals as operations
 from referral.operations.people import issue_api_token

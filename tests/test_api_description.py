@@ -34,14 +34,14 @@ CHECKS = [
     response_schema_conformance,
 ]
 SETTINGS = hypothesis.settings(
-    max_examples=4,
+    max_examples=3,
     database=None,
     derandomize=True,
     deadline=None,
     phases=[hypothesis.Phase.generate],
     suppress_health_check=list(hypothesis.HealthCheck),
 )
-"""Four requests for each of some 25 operations, the same ones in each run."""
+"""Three requests for each of some 25 operations, the same ones in each run."""
 
 DIGEST = {"digest": "0"}
 REASON = {"reason": "x"}
@@ -135,4 +135,5 @@ def test_any_request_gets_an_answer_that_is_described(app, tx, mode):
         SETTINGS(hypothesis.given(case=cases)(ask))()
     assert len(seen) > 50
     assert not [status for status in seen if status >= 500]
-    assert (200 in seen) == (mode is GenerationMode.POSITIVE)
+    assert mode is GenerationMode.NEGATIVE or 200 in seen
+    assert {404, 422} <= set(seen)

@@ -57,6 +57,13 @@ def without_pictures(_form: object, checked: Field) -> None:
         raise ValidationError("Use letters, digits and punctuation; pictures are not kept.")
 
 
+def number_of(checked: CentsField | QuantityField) -> int:
+    """Return the number of a field that is needed. Raises ValidationError where there is none."""
+    if checked.data is None:
+        raise ValidationError("This is needed.")
+    return checked.data
+
+
 class DraftLineForm(Form):
     """One product line. `list_price` is never asked for: whoever sends it must send the list's."""
 
@@ -69,11 +76,16 @@ class DraftLineForm(Form):
 
     validate_room = without_pictures
 
+    def validate_quantity(self, checked: QuantityField) -> None:
+        """Refuse a quantity of blanks."""
+        if not checked.process_errors:
+            number_of(checked)
+
     def said(self) -> LineInput:
         """Return the line as the operation takes it."""
         return LineInput(
             model_number=self.model_number.data,
-            quantity=self.quantity.data,
+            quantity=number_of(self.quantity),
             room=self.room.data,
             line_id=_line_id(self.line_id.data),
             list_price_cents=self.list_price.data,
@@ -97,9 +109,14 @@ class DraftServiceForm(Form):
 
     validate_description = without_pictures
 
+    def validate_amount(self, checked: CentsField) -> None:
+        """Refuse an amount of blanks."""
+        if not checked.process_errors:
+            number_of(checked)
+
     def said(self) -> ServiceInput:
         """Return the service as the operation takes it."""
-        return ServiceInput(ServiceKind(self.kind.data), self.description.data, self.amount.data)
+        return ServiceInput(ServiceKind(self.kind.data), self.description.data, number_of(self.amount))
 
 
 class SaveDraftForm(HouseForm):
@@ -114,6 +131,14 @@ class SaveDraftForm(HouseForm):
     note = ParagraphField("Note to the dealer", optional=True, longest=NOTE_LENGTH)
 
     validate_note = without_pictures
+
+    def validate_draft_version(self, checked: QuantityField) -> None:
+        """Refuse a version of blanks: without one a draft could be saved over unread."""
+        number_of(checked)
+
+    def validate_revision_number(self, checked: QuantityField) -> None:
+        """Refuse a number of blanks."""
+        number_of(checked)
 
     def validate_account_number(self, checked: Field) -> None:
         """Take what an account number can be; whether it is the dealer's is checked on submission."""
@@ -150,6 +175,10 @@ class SubmitRevisionForm(HouseForm):
     """The version of the draft that was read before it is submitted."""
 
     draft_version = QuantityField("Version of the draft", maximum=LARGEST_VERSION, widget=HiddenInput())
+
+    def validate_draft_version(self, checked: QuantityField) -> None:
+        """Refuse a version of blanks: a draft is not submitted unread."""
+        number_of(checked)
 
 
 # rows before they are a form --------------------------------------------------------------------

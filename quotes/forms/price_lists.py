@@ -147,7 +147,7 @@ def read_price_sheet(content: bytes, filename: str) -> PriceSheet:
             items[item.model_number] = item
     if not len(found):
         problems.append(Problem("file_has_errors", "There are no rows below the headings.", ""))
-    headings = {at: cell for at, cell in enumerate(found.header, start=1)}
+    headings = dict(enumerate(found.header, start=1))
     return PriceSheet(
         sha256=table.sha256,
         items=items,

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from quotes.models import Approval, LineRemark, Quote, Revision, RevisionLine
 from quotes.operations.quotes import locked_quote, locked_revision, supersede_before
+from quotes.queries.quotes import quote_ref
 from quotes.rules import ATTESTATION_VERSION, ATTESTATIONS, canonical_json, is_expired
 from quotes.states import REVISION_MOVES, RevisionState, ServicesState
 from referral.errors import Refusal
@@ -116,7 +117,7 @@ def approve_revision(
     tx.add(approval)
     if revision.services_state is ServicesState.PROPOSED:
         revision.services_state = ServicesState.AGREED
-    _settle(tx, actor, at, quote, revision, "approve", "", ref)
+    _settle(tx, actor, at, quote, revision, "approve", "")
     supersede_before(tx, quote, revision, {RevisionState.APPROVED})
     tx.flush()
     return approval
@@ -153,7 +154,7 @@ def request_changes(
     )
     if not said.keys() <= lines:
         raise Refusal("not_on_revision")
-    _settle(tx, actor, at, quote, revision, "request_changes", reason.strip(), ref)
+    _settle(tx, actor, at, quote, revision, "request_changes", reason.strip())
     tx.add_all(
         LineRemark(
             dealer_id=quote.dealer_id,
@@ -180,7 +181,7 @@ def decline_revision(
     """
     quote, revision = _decidable(tx, actor, at, ref, revision_number, digest)
     guard_reason(reason)
-    _settle(tx, actor, at, quote, revision, "decline", reason.strip(), ref)
+    _settle(tx, actor, at, quote, revision, "decline", reason.strip())
     return revision
 
 
@@ -199,8 +200,8 @@ def _settle(
     revision: Revision,
     verb: str,
     reason: str,
-    ref: str,
 ) -> None:
+    ref = quote_ref(tx, quote)
     revision.state = next_state(REVISION_MOVES, verb, revision.state, "not_pending")
     revision.decided_by, revision.decided_at, revision.decision_reason = actor.user_id, at, reason
     event, words = _EVENTS[verb]

@@ -17,6 +17,7 @@ from quotes.forms.builder import (
     Grid,
     SaveDraftForm,
     SubmitRevisionForm,
+    number_of,
     read_grid,
     row_errors,
     saved_draft,
@@ -180,7 +181,7 @@ def save_draft(ref: str) -> Response | tuple[str, int]:
 
 
 def _saved(ref: str, form: SaveDraftForm) -> bool:
-    version = form.draft_version.data
+    version = number_of(form.draft_version)
     if request.form.get("action") == "overwrite":
         version = _number("saved_version", version)
     return (
@@ -190,7 +191,7 @@ def _saved(ref: str, form: SaveDraftForm) -> bool:
             actor=current_viewer(),
             at=now(),
             ref=ref,
-            revision_number=form.revision_number.data,
+            revision_number=number_of(form.revision_number),
             draft_version=version,
             account_number=form.account_number.data,
             note=form.note.data,
@@ -247,14 +248,14 @@ def _builder(draft: DraftPage, form: SaveDraftForm, shown: _Shown) -> str:
         draft=draft,
         page=draft.page,
         form=form,
-        rows=rows + [(entry.form, None) for entry in list(form.lines)[typed:]],
+        rows=[*rows, *((entry.form, None) for entry in list(form.lines)[typed:])],
         row_errors=errors,
         totals=totals,
         shown=shown,
     )
 
 
-def _priced_rows(draft: DraftPage, form: SaveDraftForm) -> list[tuple[Any, PricedLine | None]]:
+def _priced_rows(draft: DraftPage, form: SaveDraftForm) -> list[tuple[Any, PricedLine]]:
     """Return the rows of the form with what they cost today."""
     pricing = draft.pricing
     return [
@@ -272,7 +273,7 @@ def draft_totals(ref: str) -> str:
     form = SaveDraftForm(formdata=grid.fields())
     form.validate()
     rows = _priced_rows(draft, form)
-    kept = (line for row, line in rows if line is not None and not row.remove.data)
+    kept = (line for row, line in rows if not row.remove.data)
     totals = totals_of(draft.pricing, kept, service_cents(form.services))
     return render_template("quotes/_live.html", draft=draft, rows=rows, totals=totals)
 

@@ -97,7 +97,7 @@ def _order_checked(ref: str, number: int, form: PlaceOrderForm) -> tuple[str, in
     for row in page.lines:
         field = form.quantity.of(row.line.line_id)
         if (field.data or 0) > row.remaining_quantity:
-            field.errors = [f"{row.remaining_quantity} can still be ordered."]
+            field.errors = [f"{row.remaining_quantity} are left of this line."]
     return _order_form(page, form, 200 if is_valid and not form.quantity.errors else 422)
 
 
@@ -178,7 +178,7 @@ def _cancellation_checked(ref: str, form: CancelOrderForm) -> tuple[str, int]:
         form.form_errors.append("Choose at least one line to cancel.")
     for row in page.lines:
         if wanted is not None and wanted.get(row.line_id, 0) > row.open_quantity:
-            form.quantity.of(row.line_id).errors = [f"{row.open_quantity} can still be cancelled."]
+            form.quantity.of(row.line_id).errors = [f"{row.open_quantity} are left of this line."]
     if not is_valid or form.errors:
         return _cancel_form(page, form, 422)
     preview = cancellation_preview(page, wanted)

@@ -22,6 +22,8 @@ from quotes.queries.price_lists import (
     diff_price_list,
     items_page,
     price_lists_page,
+)
+from quotes.queries.price_lists import (
     search_items as find_items,
 )
 from quotes.views.blueprint import blueprint

@@ -90,6 +90,9 @@ def add_account_number(
     Raises Refusal(forbidden), (not_found), (account_number_missing), (account_number_taken) where a
     company holds the same number on one of these days, (invalid_input) for days in the wrong order.
     """
+    guard_permission(actor, Permission.COMPANY_MANAGE)
+    # Numbers are given out one after the other: two companies could take one for overlapping days otherwise.
+    locked(tx, sa.select(Company).where(Company.is_program).order_by(Company.id).limit(1))
     company = _locked_company(tx, actor, code)
     _guard_days(valid_from, valid_to)
     folded = fold_account_number(number)

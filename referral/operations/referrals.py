@@ -131,7 +131,7 @@ def _answer(tx: Session, *, actor: Viewer, at: datetime, ref: str, verb: str, re
         at=at,
         company_id=referral.dealer_id,
         event=f"referral.{event}",
-        subject=ref,
+        subject=str(PublicNumber("R", tx.get_one(Company, dealer_id).code, number)),
         details={"reason": reason} if reason else None,
     )
     return referral, tx.get_one(Company, referral.account_id)

@@ -15,6 +15,7 @@ HELPERS_THAT_TAKE_NO_ACTOR = {
     "referral.operations.records.queue_mail",
     "referral.operations.records.queue_mail_to_role",
     "referral.operations.people.accept_invitation",
+    "referral.operations.people.record_failed_sign_in",
     "referral.operations.people.save_credentials",
     "referral.operations.people.issue_api_token",
 }

@@ -352,6 +352,14 @@ def test_set_levels_refuses_and_saves_nothing(tx, world, sign_in, data):
     assert tx.scalars(sa.select(LevelSet)).all() == []
 
 
+def test_set_levels_says_on_top_what_is_wrong_with_all_rows_together(world, sign_in):
+    client = sign_in(world.program)
+    client.get("/levels/2027")
+    page = client.submit("Set levels", filled(("Base", "1")), status=422)
+    assert "Levels need distinct names and rising thresholds that start at 0." in page.text
+    assert "marked below" not in page.text
+
+
 def test_set_levels_of_a_year_that_cannot_be_is_not_found(tx, world, sign_in):
     sign_in(world.program).post("/levels/99999", filled(("Base", "0")), status=404)
     assert tx.scalars(sa.select(LevelSet)).all() == []

@@ -74,8 +74,13 @@ def test_publish_price_list_keeps_every_item_and_the_digest_of_its_source(call, 
         "1,000.00",
         "１.00",
         "1.00\n",
-    ]
-    + [10, 10.5, True, None, ["1.00"], "100000000000.00"],
+        "100000000000.00",
+        10,
+        10.5,
+        True,
+        None,
+        ["1.00"],
+    ],
 )
 def test_a_price_that_is_no_text_with_two_decimals_is_refused(call, tx, price):
     said = {

@@ -98,9 +98,9 @@ HUGE = "x" * 10_000
 BAD_INPUT = [
     *[
         ("lines-0-quantity", text, 422)
-        for text in ("1e9", "-1", "1.5", "NaN", "0", "\U0001f600", HUGE, "１０")
+        for text in ("1e9", "-1", "1.5", "NaN", "0", "  ", "\U0001f600", HUGE, "１０")
     ],
-    *[("services-0-amount", text, 422) for text in ("1e9", "-1", "1.555", "NaN", "\U0001f600", HUGE)],
+    *[("services-0-amount", text, 422) for text in ("1e9", "-1", "1.555", "NaN", "  ", "\U0001f600", HUGE)],
     ("lines-0-model_number", "\U0001f600", 422),
     ("lines-0-model_number", "1e9", 422),
     ("lines-0-model_number", HUGE, 422),

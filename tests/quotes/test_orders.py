@@ -81,10 +81,14 @@ def test_a_double_click_places_one_order(client: PageClient, tx: Session, world:
     assert credit_of(tx, world) == 10 * 41250
 
 
-def test_place_order_takes_a_part_and_later_the_rest(client: PageClient, tx: Session, world: World, ref: str) -> None:
+def test_place_order_takes_a_part_and_later_the_rest(
+    client: PageClient, tx: Session, world: World, ref: str
+) -> None:
     light, trim, control = world.line_ids(ref)
     client.sign_in(user_of(tx, world.account)).get(f"/quotes/{ref}/revisions/1/order")
-    client.submit("Place the order", {f"quantity-{light}": "4", f"quantity-{trim}": "", f"quantity-{control}": "0"})
+    client.submit(
+        "Place the order", {f"quantity-{light}": "4", f"quantity-{trim}": "", f"quantity-{control}": "0"}
+    )
     assert credit_of(tx, world) == 4 * 41250
     page = client.get(f"/quotes/{ref}/revisions/1/order")
     field = next(each for each in page.tree.iter("input") if each.get("name") == f"quantity-{light}")
@@ -101,7 +105,7 @@ def test_work_out_again_says_the_credit_and_saves_nothing(
     page = client.submit("Work out again", {f"quantity-{light}": "1"}, status=200)
     assert f"${(41250 + 33330) / 100:,.2f} of sales credit" in page.text
     page = client.submit("Work out again", {f"quantity-{light}": "11"}, status=422)
-    assert "10 can still be ordered." in page.text
+    assert "10 are left of this line." in page.text
     assert nothing_is_saved(tx)
 
 
@@ -117,11 +121,13 @@ def test_place_order_refuses_junk_beside_the_field(
     assert nothing_is_saved(tx)
 
 
-def test_place_order_refuses_more_than_is_left(client: PageClient, tx: Session, world: World, ref: str) -> None:
+def test_place_order_refuses_more_than_is_left(
+    client: PageClient, tx: Session, world: World, ref: str
+) -> None:
     light = world.line_ids(ref)[0]
     client.sign_in(user_of(tx, world.account)).get(f"/quotes/{ref}/revisions/1/order")
     page = client.submit("Place the order", {f"quantity-{light}": "11"}, status=409)
-    assert "10 can still be ordered." in page.text
+    assert "10 are left of this line." in page.text
     assert f"quantity-{light}-error" in page.html
     assert nothing_is_saved(tx)
 
@@ -143,7 +149,9 @@ def test_place_order_refuses_what_is_not_on_the_revision(
     assert nothing_is_saved(tx)
 
 
-def test_only_an_approved_revision_that_is_valid_is_ordered(client: PageClient, tx: Session, world: World) -> None:
+def test_only_an_approved_revision_that_is_valid_is_ordered(
+    client: PageClient, tx: Session, world: World
+) -> None:
     waiting = world.submit(at=NOW)
     long_ago = NOW - timedelta(days=40)
     expired = world.approve(world.submit(at=long_ago), at=long_ago)
@@ -155,7 +163,9 @@ def test_only_an_approved_revision_that_is_valid_is_ordered(client: PageClient, 
     assert nothing_is_saved(tx)
 
 
-def test_only_the_account_of_the_quote_orders(client: PageClient, tx: Session, world: World, ref: str) -> None:
+def test_only_the_account_of_the_quote_orders(
+    client: PageClient, tx: Session, world: World, ref: str
+) -> None:
     said = {"idempotency_key": "k", f"quantity-{world.line_ids(ref)[0]}": "1"}
     for viewer, status in ((world.dealer, 403), (world.program, 403), (make_account(tx, world.program), 404)):
         client.sign_in(user_of(tx, viewer)).get(f"/quotes/{ref}/revisions/1/order", status=status)
@@ -257,7 +267,11 @@ def test_what_is_said_before_a_cancellation_is_what_is_posted(tx: Session, world
     done = cancel_order(
         tx, actor=world.account, at=NOW, ref=order, quantities=wanted, reason="Fewer", idempotency_key="c"
     )
-    assert (said.credit_cents, said.products_cents, said.units) == (done.credit_cents, done.products_cents, 11)
+    assert (said.credit_cents, said.products_cents, said.units) == (
+        done.credit_cents,
+        done.products_cents,
+        11,
+    )
 
 
 def test_a_double_confirmation_cancels_once(client: PageClient, tx: Session, world: World, ref: str) -> None:
@@ -285,17 +299,31 @@ def test_a_double_confirmation_cancels_once(client: PageClient, tx: Session, wor
     ],
 )
 def test_cancel_order_refuses_and_saves_nothing(
-    client: PageClient, tx: Session, world: World, ref: str, quantity: str, reason: str, button: str, status: int
+    client: PageClient,
+    tx: Session,
+    world: World,
+    ref: str,
+    quantity: str,
+    reason: str,
+    button: str,
+    status: int,
 ) -> None:
     _, order = world.order(ref, at=NOW)
-    said = {f"quantity-{world.line_ids(ref)[0]}": quantity, "reason": reason, "idempotency_key": "k", button: "1"}
+    said = {
+        f"quantity-{world.line_ids(ref)[0]}": quantity,
+        "reason": reason,
+        "idempotency_key": "k",
+        button: "1",
+    }
     client.sign_in(user_of(tx, world.account))
     assert "Nothing was saved" in client.post(f"/orders/{order}/cancel", said, status=status).text
     assert tx.scalars(sa.select(Cancellation)).all() == []
     assert len(tx.scalars(sa.select(OrderLine)).all()) == 3
 
 
-def test_only_the_account_of_the_order_cancels(client: PageClient, tx: Session, world: World, ref: str) -> None:
+def test_only_the_account_of_the_order_cancels(
+    client: PageClient, tx: Session, world: World, ref: str
+) -> None:
     _, order = world.order(ref, at=NOW)
     for viewer, status in ((world.dealer, 403), (world.program, 403), (make_account(tx, world.program), 404)):
         client.sign_in(user_of(tx, viewer)).get(f"/orders/{order}/cancel", status=status)

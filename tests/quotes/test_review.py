@@ -75,7 +75,9 @@ def test_reading_changes_nothing(client: PageClient, tx: Session, world: World, 
     assert tx.scalar(sa.select(sa.func.count()).select_from(AuditEvent)) == events
 
 
-def test_the_account_sees_neither_credit_nor_evidence(client: PageClient, tx: Session, world: World, ref: str) -> None:
+def test_the_account_sees_neither_credit_nor_evidence(
+    client: PageClient, tx: Session, world: World, ref: str
+) -> None:
     world.approve(ref, at=NOW)
     page = client.sign_in(user_of(tx, world.account)).get(f"/quotes/{ref}")
     assert "Sales credit it earns" not in page.text
@@ -83,7 +85,9 @@ def test_the_account_sees_neither_credit_nor_evidence(client: PageClient, tx: Se
     assert "Enter the order" in page.all(".//a")
 
 
-def test_a_dealers_viewer_reads_without_a_form(client: PageClient, tx: Session, world: World, ref: str) -> None:
+def test_a_dealers_viewer_reads_without_a_form(
+    client: PageClient, tx: Session, world: World, ref: str
+) -> None:
     reader = make_user(tx, tx.get_one(Company, world.dealer.company_id), Role.DEALER_VIEWER)
     page = client.sign_in(user_of(tx, reader)).get(f"/quotes/{ref}")
     assert "Your decision" not in page.text
@@ -102,11 +106,15 @@ def test_another_company_finds_no_such_quote(client: PageClient, tx: Session, wo
 
 
 @pytest.mark.parametrize("revision", ["0", "7", "x", "-1", "1e3", "９", "99999999999999999999"])
-def test_an_unknown_revision_is_not_there(client: PageClient, tx: Session, world: World, ref: str, revision: str) -> None:
+def test_an_unknown_revision_is_not_there(
+    client: PageClient, tx: Session, world: World, ref: str, revision: str
+) -> None:
     client.sign_in(user_of(tx, world.dealer)).get(f"/quotes/{ref}?revision={revision}", status=404)
 
 
-def test_the_next_revision_shows_what_changed(client: PageClient, tx: Session, world: World, ref: str) -> None:
+def test_the_next_revision_shows_what_changed(
+    client: PageClient, tx: Session, world: World, ref: str
+) -> None:
     light, trim, _ = world.line_ids(ref)
     start_revision(tx, actor=world.account, at=NOW, ref=ref)
     lines = [
@@ -148,7 +156,9 @@ def test_approve_revision_keeps_who_what_and_from_where(
 ) -> None:
     digest = world.digest(ref)
     client.sign_in(user_of(tx, world.dealer)).get(f"/quotes/{ref}")
-    page = client.submit("Approve revision 1", answers(world, typed_account_number=world.number.replace("-", " ")))
+    page = client.submit(
+        "Approve revision 1", answers(world, typed_account_number=world.number.replace("-", " "))
+    )
     assert "Revision 1 is approved" in page.text
     assert "enters the order next" in page.text
     approval = tx.scalars(sa.select(Approval)).one()
