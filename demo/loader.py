@@ -264,12 +264,15 @@ class _Loader:
 
     def timeline(self) -> list[tuple[datetime, Callable[[datetime], None]]]:
         """Return every step of the story by date, each with its instant."""
-        steps: list[tuple[date, str | None, Callable[[datetime], None]]] = []
-        for referral in self.story["referrals"]:
-            for action in referral["actions"]:
-                steps.append((self.day_of(action), action.get("at"), self._step(referral, action)))
-        for purchase in self.story["other_purchases"]:
-            steps.append((date.fromisoformat(purchase["on"]), None, self._purchase(purchase)))
+        steps = [
+            (self.day_of(action), action.get("at"), self._step(referral, action))
+            for referral in self.story["referrals"]
+            for action in referral["actions"]
+        ]
+        steps += [
+            (date.fromisoformat(purchase["on"]), None, self._purchase(purchase))
+            for purchase in self.story["other_purchases"]
+        ]
         steps.sort(key=lambda step: step[0])
         return [(self.instant(day, at_time), step) for day, at_time, step in steps]
 

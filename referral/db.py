@@ -109,7 +109,7 @@ def prepare_engine(engine: Engine) -> None:
         event.listen(engine, "begin", _begin_sqlite)
 
 
-def _prepare_sqlite_connection(connection: Any, _record: object) -> None:  # noqa: ANN401 - DBAPI connection
+def _prepare_sqlite_connection(connection: Any, _record: object) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")

@@ -45,8 +45,10 @@ def _needed(is_optional: bool, more: Iterable[Callable[..., None]]) -> list[Any]
 class LineField(StringField):
     """One cleaned line of text; '' where optional and empty."""
 
+    data: Any
+
     def __init__(
-        self, label: str, *, optional: bool = False, longest: int = LINE_LENGTH, **kwargs: Any  # noqa: ANN401
+        self, label: str, *, optional: bool = False, longest: int = LINE_LENGTH, **kwargs: Any
     ) -> None:
         """Take at most `longest` characters."""
         super().__init__(label, _needed(optional, [Length(max=longest)]), **kwargs)
@@ -61,8 +63,10 @@ class LineField(StringField):
 class ParagraphField(TextAreaField):
     """Several cleaned lines of text; '' where optional and empty."""
 
+    data: Any
+
     def __init__(
-        self, label: str, *, optional: bool = False, longest: int = PARAGRAPH_LENGTH, **kwargs: Any  # noqa: ANN401
+        self, label: str, *, optional: bool = False, longest: int = PARAGRAPH_LENGTH, **kwargs: Any
     ) -> None:
         """Take at most `longest` characters."""
         super().__init__(label, _needed(optional, [Length(max=longest)]), **kwargs)
@@ -77,7 +81,9 @@ class ParagraphField(TextAreaField):
 class AddressField(EmailField):
     """An e-mail address: something, an @, something with a dot or localhost; 254 characters at most."""
 
-    def __init__(self, label: str, **kwargs: Any) -> None:  # noqa: ANN401
+    data: Any
+
+    def __init__(self, label: str, **kwargs: Any) -> None:
         """Ask for an address."""
         super().__init__(label, _needed(is_optional=False, more=[Length(max=254), _is_address]), **kwargs)
 
@@ -103,7 +109,7 @@ class CentsField(StringField):
         optional: bool = False,
         minimum: int = 0,
         maximum: int = MAX_CENTS,
-        **kwargs: Any,  # noqa: ANN401
+        **kwargs: Any,
     ) -> None:
         """Take an amount from `minimum` to `maximum` cents."""
         self.minimum, self.maximum = minimum, maximum
@@ -135,7 +141,7 @@ class QuantityField(StringField):
         optional: bool = False,
         minimum: int = 1,
         maximum: int = MAX_QUANTITY,
-        **kwargs: Any,  # noqa: ANN401
+        **kwargs: Any,
     ) -> None:
         """Take a number from `minimum` to `maximum`."""
         self.minimum, self.maximum = minimum, maximum
@@ -170,7 +176,7 @@ class ModelNumberField(LineField):
 class DayField(DateField):
     """A calendar day, as 2026-11-21; `data` is a date, None where optional and empty."""
 
-    def __init__(self, label: str, *, optional: bool = False, **kwargs: Any) -> None:  # noqa: ANN401
+    def __init__(self, label: str, *, optional: bool = False, **kwargs: Any) -> None:
         """Take a day from 2000 to 2099."""
         super().__init__(label, _needed(optional, [_is_near]), **kwargs)
 
@@ -180,9 +186,11 @@ def _is_near(_form: object, field: Field) -> None:
         raise ValidationError("Type a day from 2000 to 2099.")
 
 
-def choice_field(label: str, words: dict[Member, str], **kwargs: Any) -> SelectField:  # noqa: ANN401
+def choice_field(label: str, words: dict[Member, str], **kwargs: Any) -> SelectField:
     """Return a select over an enumeration; `data` is the value's text."""
-    return SelectField(label, choices=[SelectChoice(member.value, text) for member, text in words.items()], **kwargs)
+    return SelectField(
+        label, choices=[SelectChoice(member.value, text) for member, text in words.items()], **kwargs
+    )
 
 
 class TicksField(SelectMultipleField):

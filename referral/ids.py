@@ -35,7 +35,7 @@ class PublicNumber:
 
 def parse_public_number(text: str, kind: str) -> PublicNumber | None:
     """Read a public number of the given kind (R referral, Q quote, O order), or None."""
-    match = _NUMBER.match(text.strip().upper())
+    match = _NUMBER.match(text)
     if match is None or match[1] != kind:
         return None
     return PublicNumber(match[1], match[2], int(match[3]))

@@ -13,9 +13,7 @@ from referral.money import NotANumber, parse_quantity, parse_rate
 from referral.text import fold
 
 SUITABILITY_VERSION = "referral-2026-1"
-SUITABILITY_TEXT = (
-    "I have verified that Ketra is the appropriate solution for the space, considering all product specifications."
-)
+SUITABILITY_TEXT = "I have verified that Ketra is the appropriate solution for the space, considering all product specifications."
 """What a dealer attests on opening a referral (referral program sheet, "Your responsibilities")."""
 
 INVITATION_DAYS = 14

@@ -56,17 +56,15 @@ STATUS: Mapping[str, int] = {
 }
 """HTTP status of a refusal; what is not listed is a conflict with how things stand: 409."""
 
-CONTENT_SECURITY_POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self' data:",
-        "connect-src 'self'",
-        "form-action 'self'",
-        "base-uri 'none'",
-        "frame-ancestors 'none'",
-    )
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; "
+    "script-src 'self'; "
+    "style-src 'self'; "
+    "img-src 'self' data:; "
+    "connect-src 'self'; "
+    "form-action 'self'; "
+    "base-uri 'none'; "
+    "frame-ancestors 'none'"
 )
 
 
@@ -116,7 +114,9 @@ def _guard_door() -> BaseResponse | None:
         raise Refusal("not_found")
     if request.endpoint is None:
         return None
-    if request.blueprint == "security" and not all(map(is_own_path, filter(None, request.values.getlist("next")))):
+    if request.blueprint == "security" and not all(
+        map(is_own_path, filter(None, request.values.getlist("next")))
+    ):
         raise Refusal("not_found")
     permission = permission_of(current_app, request.endpoint)
     if permission is None:
@@ -139,7 +139,9 @@ def _here() -> str | None:
 
 def is_own_path(target: str) -> bool:
     """Say whether a redirect target is a path of this site and nothing a browser reads otherwise."""
-    if any(character in target for character in "\\\t\r\n") or any(ord(character) < 32 for character in target):
+    if any(character in target for character in "\\\t\r\n") or any(
+        ord(character) < 32 for character in target
+    ):
         return False
     parts = urlsplit(target)
     return not parts.scheme and not parts.netloc and target.startswith("/") and not target.startswith("//")
@@ -150,8 +152,14 @@ def is_own_path(target: str) -> bool:
 
 def problem(status: int, code: str, detail: str, **more: object) -> Response:
     """Return problem+json (RFC 9457) with the refusal's code."""
-    answer = current_app.json.response(
-        {"type": "about:blank", "title": REFUSALS.get(code, detail), "status": status, "code": code, "detail": detail}
+    answer: Response = current_app.json.response(  # type: ignore[assignment] # Flask's own, typed as its base
+        {
+            "type": "about:blank",
+            "title": REFUSALS.get(code, detail),
+            "status": status,
+            "code": code,
+            "detail": detail,
+        }
         | {name: value for name, value in more.items() if value}
     )
     answer.status_code = status
@@ -194,7 +202,7 @@ def _refusal_page(refusal: Refusal) -> tuple[str, int]:
     )
 
 
-def _on_http_error(error: HTTPException) -> Any:  # noqa: ANN401 - a Werkzeug response or ours
+def _on_http_error(error: HTTPException) -> Any:
     status = error.code or 500
     if status < 400:
         return error
@@ -213,7 +221,7 @@ def _on_http_error(error: HTTPException) -> Any:  # noqa: ANN401 - a Werkzeug re
     return response
 
 
-def _on_crash(error: Exception) -> Any:  # noqa: ANN401 - a response
+def _on_crash(error: Exception) -> Any:
     reference = secrets.token_hex(4)
     current_app.logger.error("reference %s", reference, exc_info=error)
     if is_api():
@@ -253,7 +261,7 @@ def show_refusal(form: FlaskForm, refusal: Refusal) -> None:
             form.form_errors.append(message)
 
 
-def _find_field(form: Any, name: str) -> Any:  # noqa: ANN401 - WTForms fields and forms nest
+def _find_field(form: Any, name: str) -> Any:
     if name in form:
         return form[name]
     for field in form:
@@ -303,7 +311,11 @@ def _context() -> dict[str, object]:
     blueprint = (request.endpoint or "").rpartition(".")[0]
     links = []
     for item in items:
-        if viewer is None or not viewer.may(item.permission) or item.endpoint not in current_app.view_functions:
+        if (
+            viewer is None
+            or not viewer.may(item.permission)
+            or item.endpoint not in current_app.view_functions
+        ):
             continue
         url = url_for(item.endpoint)
         here = request.path == url or (url != "/" and request.path.startswith(f"{url}/"))
@@ -377,4 +389,3 @@ def prepare_app(
     app.jinja_env.filters["day"] = format_day
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
-

@@ -66,7 +66,7 @@ class Grid:
         return World(self.tx, self.program, dealer, make_account(self.tx, self.program), number)
 
     def _things(self, world):
-        order, order_ref = world.order()
+        _, order_ref = world.order()
         quote = world.draft()
         world.submit(quote)
         start_revision(self.tx, actor=world.account, at=AT, ref=quote)
@@ -132,7 +132,8 @@ def rules(app):
         (rule, method)
         for rule in app.url_map.iter_rules()
         for method in sorted((rule.methods or set()) & {"GET", "POST", "PUT", "DELETE", "PATCH"})
-        if permission_of(app, rule.endpoint) is not None and rule.endpoint not in {"static", "security.static"}
+        if permission_of(app, rule.endpoint) is not None
+        and rule.endpoint not in {"static", "security.static"}
     ]
 
 

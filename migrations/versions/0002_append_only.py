@@ -134,9 +134,7 @@ def _upgrade_postgresql() -> None:
 
 
 def _postgresql_trigger(name: str, table: str, event: str, each: str) -> None:
-    op.execute(
-        f'CREATE TRIGGER {name} {event} ON "{table}" FOR EACH {each} EXECUTE FUNCTION refuse_change()'
-    )
+    op.execute(f'CREATE TRIGGER {name} {event} ON "{table}" FOR EACH {each} EXECUTE FUNCTION refuse_change()')
     op.execute(f'ALTER TABLE "{table}" ENABLE ALWAYS TRIGGER {name}')
 
 
@@ -153,7 +151,8 @@ def downgrade() -> None:
     names += [(f"{table}_no_change", table) for table in APPEND_ONLY]
     names += [(f"{table}_no_delete", table) for table in KEPT]
     names += [
-        (f"{table}_no_truncate", table) for table in (*APPEND_ONLY, *KEPT, "revision_line", "revision_service")
+        (f"{table}_no_truncate", table)
+        for table in (*APPEND_ONLY, *KEPT, "revision_line", "revision_service")
     ]
     for name, table in names:
         op.execute(f'DROP TRIGGER {name} ON "{table}"')

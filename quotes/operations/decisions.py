@@ -44,7 +44,7 @@ class Evidence:
 
 
 def _decidable(
-    tx: Session, actor: Viewer, at: datetime, ref: str, revision_number: int, digest: str
+    tx: Session, actor: Viewer, ref: str, revision_number: int, digest: str
 ) -> tuple[Quote, Revision]:
     """Lock and guard what a decision is about; the digest is of the content the person saw."""
     guard_permission(actor, Permission.QUOTE_DECIDE)
@@ -81,7 +81,7 @@ def approve_revision(
     (quote_expired), (account_number_missing), (account_number_unknown_for_dealer),
     (attestation_missing), (typed_account_mismatch), (typed_name_mismatch). Program rules, section 5.
     """
-    quote, revision = _decidable(tx, actor, at, ref, revision_number, digest)
+    quote, revision = _decidable(tx, actor, ref, revision_number, digest)
     before = tx.get(Approval, (quote.dealer_id, quote.id, revision_number))
     if before is not None:
         return before
@@ -139,7 +139,7 @@ def request_changes(
     Raises Refusal(forbidden), (not_found), (stale_revision), (digest_mismatch), (not_pending),
     (reason_required), (not_on_revision).
     """
-    quote, revision = _decidable(tx, actor, at, ref, revision_number, digest)
+    quote, revision = _decidable(tx, actor, ref, revision_number, digest)
     said = {line_id: text.strip() for line_id, text in remarks.items() if text.strip()}
     if not reason.strip() and not said:
         raise Refusal("reason_required", field="reason")
@@ -179,7 +179,7 @@ def decline_revision(
     Raises Refusal(forbidden), (not_found), (stale_revision), (digest_mismatch), (not_pending),
     (reason_required).
     """
-    quote, revision = _decidable(tx, actor, at, ref, revision_number, digest)
+    quote, revision = _decidable(tx, actor, ref, revision_number, digest)
     guard_reason(reason)
     _settle(tx, actor, at, quote, revision, "decline", reason.strip())
     return revision

@@ -132,7 +132,9 @@ def orders_page(
     return OrdersPage(rows=rows, after=rows[-1].key if len(found) > limit else None)
 
 
-def year_orders(tx: Session, *, viewer: Viewer, program_year: int, dealer_code: str = "") -> Iterator[OrderRow]:
+def year_orders(
+    tx: Session, *, viewer: Viewer, program_year: int, dealer_code: str = ""
+) -> Iterator[OrderRow]:
     """Yield the orders of a program year for the export: by dealer and number, streamed."""
     dealers = dealers_seen_by(viewer)
     if dealer_code:
@@ -286,7 +288,9 @@ def order_page(tx: Session, *, viewer: Viewer, ref: str) -> OrderPage:
         approval=approval,
         approved_by=tx.get_one(User, approval.approved_by).name,
         entered_by=tx.get_one(User, order.entered_by).name,
-        is_mine_to_cancel=is_account and order.state is not OrderState.CANCELLED and viewer.may(Permission.ORDER_ENTER),
+        is_mine_to_cancel=is_account
+        and order.state is not OrderState.CANCELLED
+        and viewer.may(Permission.ORDER_ENTER),
         shows_credit=sees_credit_of(viewer, found[3].code),
     )
 

@@ -32,11 +32,15 @@ def price_list_on(tx: Session, day: date) -> PriceList:
     return price_list
 
 
-def items_by_model_number(tx: Session, price_list: PriceList, model_numbers: Iterable[str]) -> dict[str, PriceItem]:
+def items_by_model_number(
+    tx: Session, price_list: PriceList, model_numbers: Iterable[str]
+) -> dict[str, PriceItem]:
     """Return the named items of a version by folded model number; unknown ones are missing."""
     wanted = {fold_model_number(text) for text in model_numbers}
     rows = tx.scalars(
-        sa.select(PriceItem).where(PriceItem.price_list_id == price_list.id, PriceItem.model_number.in_(wanted))
+        sa.select(PriceItem).where(
+            PriceItem.price_list_id == price_list.id, PriceItem.model_number.in_(wanted)
+        )
     )
     return {row.model_number: row for row in rows}
 
@@ -122,7 +126,9 @@ def items_page(
 ) -> ItemsPage:
     """Return `limit` items of a version; `words` narrows. Raises Refusal(not_found)."""
     price_list = price_list_by_version(tx, version)
-    statement = sa.select(PriceItem).where(PriceItem.price_list_id == price_list.id, PriceItem.model_number > after)
+    statement = sa.select(PriceItem).where(
+        PriceItem.price_list_id == price_list.id, PriceItem.model_number > after
+    )
     for token in fold(words).split()[:6]:
         statement = statement.where(PriceItem.search_text.contains(token, autoescape=True))
     items = tx.scalars(statement.order_by(PriceItem.model_number).limit(limit + 1)).all()
@@ -177,28 +183,34 @@ class PriceListDiff:
 def diff_price_list(tx: Session, *, items: Mapping[str, NewItem], valid_from: date) -> PriceListDiff:
     """Return the difference to the version the new one would follow."""
     before = tx.scalars(
-        sa.select(PriceList).where(PriceList.valid_from < valid_from).order_by(PriceList.valid_from.desc()).limit(1)
+        sa.select(PriceList)
+        .where(PriceList.valid_from < valid_from)
+        .order_by(PriceList.valid_from.desc())
+        .limit(1)
     ).first()
     old: dict[str, PriceItem] = {}
     if before is not None:
         rows = tx.scalars(sa.select(PriceItem).where(PriceItem.price_list_id == before.id))
         old = {row.model_number: row for row in rows}
-    changes = []
-    same = 0
-    for number in sorted(items.keys() | old.keys()):
-        was, becomes = old.get(number), items.get(number)
-        if was is None and becomes is not None:
-            change = ItemDiff(ItemChange.NEW, number, becomes.description, None, becomes.list_price_cents)
-        elif was is not None and becomes is None:
-            change = ItemDiff(ItemChange.RETIRED, number, was.description, was.list_price_cents, None)
-        elif was is not None and becomes is not None:
-            if _same_item(was, becomes):
-                same += 1
-                continue
-            kind = ItemChange.PRICE if was.list_price_cents != becomes.list_price_cents else ItemChange.WORDS
-            change = ItemDiff(kind, number, becomes.description, was.list_price_cents, becomes.list_price_cents)
-        changes.append(change)
-    return PriceListDiff(None if before is None else before.version, same, tuple(changes))
+    pairs = [(number, old.get(number), items.get(number)) for number in sorted(items.keys() | old.keys())]
+    changes = [_item_diff(number, was, becomes) for number, was, becomes in pairs]
+    differing = tuple(change for change in changes if change is not None)
+    return PriceListDiff(None if before is None else before.version, len(changes) - len(differing), differing)
+
+
+def _item_diff(number: str, was: PriceItem | None, becomes: NewItem | None) -> ItemDiff | None:
+    """Return how an item differs between two versions, or None where it does not."""
+    if becomes is None:
+        if was is None:
+            return None
+        return ItemDiff(ItemChange.RETIRED, number, was.description, was.list_price_cents, None)
+    if was is None:
+        return ItemDiff(ItemChange.NEW, number, becomes.description, None, becomes.list_price_cents)
+    if _same_item(was, becomes):
+        return None
+    is_price = was.list_price_cents != becomes.list_price_cents
+    kind = ItemChange.PRICE if is_price else ItemChange.WORDS
+    return ItemDiff(kind, number, becomes.description, was.list_price_cents, becomes.list_price_cents)
 
 
 def _same_item(was: PriceItem, becomes: NewItem) -> bool:

@@ -240,7 +240,9 @@ def quotes_page(
             RevisionLine.quote_id,
             RevisionLine.revision_number,
             sa.func.sum(amount).label("products"),
-            sa.func.sum(sa.case((RevisionLine.category.in_(sorted(creditable)), amount), else_=0)).label("creditable"),
+            sa.func.sum(sa.case((RevisionLine.category.in_(sorted(creditable)), amount), else_=0)).label(
+                "creditable"
+            ),
         )
         .group_by(RevisionLine.dealer_id, RevisionLine.quote_id, RevisionLine.revision_number)
         .subquery()
@@ -290,9 +292,9 @@ def quotes_page(
 
 
 def _newest_visible(viewer: Viewer) -> sa.Subquery:
-    statement = sa.select(Revision.dealer_id, Revision.quote_id, sa.func.max(Revision.number).label("number")).group_by(
-        Revision.dealer_id, Revision.quote_id
-    )
+    statement = sa.select(
+        Revision.dealer_id, Revision.quote_id, sa.func.max(Revision.number).label("number")
+    ).group_by(Revision.dealer_id, Revision.quote_id)
     if viewer.acts_as(CompanyKind.ACCOUNT):
         own = aliased(Quote)
         statement = statement.join(
@@ -406,7 +408,9 @@ class QuotePage:
     is_newest: bool
 
 
-def quote_page(tx: Session, *, viewer: Viewer, at: datetime, ref: str, revision_number: int | None = None) -> QuotePage:
+def quote_page(
+    tx: Session, *, viewer: Viewer, at: datetime, ref: str, revision_number: int | None = None
+) -> QuotePage:
     """Return one revision of a quote, the newest visible one by default. Raises Refusal(not_found)."""
     dealer_id, number = dealer_of_number(tx, ref, "Q")
     quote = tx.scalars(quote_by_ref(viewer, dealer_id, number)).one_or_none()
@@ -457,8 +461,14 @@ def _quote_page(
         )
         .order_by(LineRemark.made_at, LineRemark.id)
     ).all()
-    rows = tuple(_line_row(line, creditable, rate, ordered, [remark for remark, _ in remarks]) for line in lines)
-    earlier = [row.number for row in revisions if row.number < revision.number and row.state is not RevisionState.DRAFT]
+    rows = tuple(
+        _line_row(line, creditable, rate, ordered, [remark for remark, _ in remarks]) for line in lines
+    )
+    earlier = [
+        row.number
+        for row in revisions
+        if row.number < revision.number and row.state is not RevisionState.DRAFT
+    ]
     names = _names(tx, revision.submitted_by, revision.decided_by)
     is_newest = revision.number == revisions[-1].number
     state = shown_state(revision.state, revision.expires_on, day)
@@ -477,7 +487,9 @@ def _quote_page(
         is_expired=is_expired(revision.expires_on, day),
         days_left=None if revision.expires_on is None else (revision.expires_on - day).days,
         revisions=tuple(
-            RevisionRow(row.number, shown_state(row.state, row.expires_on, day), row.submitted_at, row.decided_at)
+            RevisionRow(
+                row.number, shown_state(row.state, row.expires_on, day), row.submitted_at, row.decided_at
+            )
             for row in revisions
         ),
         price_list=None if revision.price_list_id is None else tx.get_one(PriceList, revision.price_list_id),
@@ -529,9 +541,11 @@ def _rooms(rows: Sequence[LineRow]) -> tuple[Room, ...]:
     rooms: dict[str, list[LineRow]] = {}
     for row in rows:
         rooms.setdefault(row.line.room, []).append(row)
-    return tuple(Room(name, tuple(lines), sum(row.line.amount_cents for row in lines)) for name, lines in rooms.items())
+    return tuple(
+        Room(name, tuple(lines), sum(row.line.amount_cents for row in lines)) for name, lines in rooms.items()
+    )
 
 
 def _names(tx: Session, *user_ids: UUID | None) -> dict[UUID | None, str]:
     wanted = [user_id for user_id in user_ids if user_id is not None]
-    return {user_id: name for user_id, name in tx.execute(sa.select(User.id, User.name).where(User.id.in_(wanted)))}
+    return dict(tx.execute(sa.select(User.id, User.name).where(User.id.in_(wanted))))

@@ -59,7 +59,9 @@ def _order_faults(tx: Session) -> Iterator[str]:
         place = f"order {order.dealer_id}/{order.number}"
         lines = list(
             tx.scalars(
-                sa.select(OrderLine).where(OrderLine.dealer_id == order.dealer_id, OrderLine.order_id == order.id)
+                sa.select(OrderLine).where(
+                    OrderLine.dealer_id == order.dealer_id, OrderLine.order_id == order.id
+                )
             )
         )
         approval = tx.get_one(Approval, (order.dealer_id, order.quote_id, order.revision_number))

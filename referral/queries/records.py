@@ -43,7 +43,9 @@ class AuditRow:
     details: dict[str, object]
 
 
-def audit_page(tx: Session, *, subject: str = "", after: str | None = None) -> tuple[tuple[AuditRow, ...], str | None]:
+def audit_page(
+    tx: Session, *, subject: str = "", after: str | None = None
+) -> tuple[tuple[AuditRow, ...], str | None]:
     """Return events, newest first, and the key the list continues after."""
     statement = (
         sa.select(AuditEvent, User.name, Company.name)
@@ -75,7 +77,9 @@ def outbox_page(tx: Session) -> tuple[OutgoingMail, ...]:
     """Return the newest mails of the outbox, PAGE_ROWS at most."""
     return tuple(
         tx.scalars(
-            sa.select(OutgoingMail).order_by(OutgoingMail.created_at.desc(), OutgoingMail.id.desc()).limit(PAGE_ROWS)
+            sa.select(OutgoingMail)
+            .order_by(OutgoingMail.created_at.desc(), OutgoingMail.id.desc())
+            .limit(PAGE_ROWS)
         )
     )
 

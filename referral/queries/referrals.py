@@ -84,7 +84,9 @@ def _referral_rows(tx: Session, viewer: Viewer, statement: sa.Select[Referral]) 
     return [_referral_row(viewer, *row) for row in rows]
 
 
-def _referral_row(viewer: Viewer, referral: Referral, dealer: Company, account: Company, opened_by: str) -> ReferralRow:
+def _referral_row(
+    viewer: Viewer, referral: Referral, dealer: Company, account: Company, opened_by: str
+) -> ReferralRow:
     is_dealer_side = viewer.acts_as(CompanyKind.DEALER) and referral.dealer_id == viewer.company_id
     shows_client = is_dealer_side or referral.client_shared or viewer.acts_as(CompanyKind.PROGRAM)
     is_open = referral.state is ReferralState.OPEN
@@ -107,7 +109,9 @@ def _referral_row(viewer: Viewer, referral: Referral, dealer: Company, account: 
         opened_by=opened_by,
         answered_at=referral.answered_at,
         answer_reason=referral.answer_reason,
-        is_mine_to_answer=is_open and viewer.acts_as(CompanyKind.ACCOUNT) and referral.account_id == viewer.company_id,
+        is_mine_to_answer=is_open
+        and viewer.acts_as(CompanyKind.ACCOUNT)
+        and referral.account_id == viewer.company_id,
         is_mine_to_withdraw=is_open and is_dealer_side,
     )
 

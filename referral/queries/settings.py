@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import cast
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -51,16 +52,12 @@ def today(tx: Session, at: datetime) -> date:
 
 def whole_number_setting(tx: Session, key: str, day: date) -> int:
     """Return a setting that is a whole number (days, or a rate in ten-thousandths)."""
-    value = setting_on(tx, key, day)
-    assert isinstance(value, int)
-    return value
+    return cast("int", setting_on(tx, key, day))
 
 
 def creditable_categories(tx: Session, program_year: int) -> frozenset[str]:
     """Return the categories that earn sales credit in a program year."""
-    value = setting_on(tx, "creditable_categories", date(program_year, 1, 1))
-    assert isinstance(value, frozenset)
-    return value
+    return cast("frozenset[str]", setting_on(tx, "creditable_categories", date(program_year, 1, 1)))
 
 
 def is_demo(tx: Session) -> bool:

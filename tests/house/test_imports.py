@@ -44,7 +44,7 @@ def rank(room: str) -> int:
 
 
 def may_import(importer: str, imported: str) -> bool:
-    floor, other = importer.split(".")[0], imported.split(".")[0]
+    floor, other = importer.split(".", maxsplit=1)[0], imported.split(".", maxsplit=1)[0]
     if FLOORS.index(other) > FLOORS.index(floor):
         return False
     room, other_room = room_of(importer), room_of(imported)

@@ -15,8 +15,8 @@ from quotes.operations.quotes import LineInput
 from quotes.queries.home import dealer_home
 from referral.clock import now
 from referral.db import db
-from referral.operations.companies import end_qualification
 from referral.models import Company, Qualification
+from referral.operations.companies import end_qualification
 from referral.permissions import CompanyKind, Role
 from tests.factories import make_account, make_dealer, make_user, make_world, user_of
 

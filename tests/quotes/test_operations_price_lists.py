@@ -12,7 +12,17 @@ from quotes.operations.price_lists import publish_price_list
 from quotes.operations.quotes import save_draft, start_quote
 from quotes.queries.price_lists import ItemChange, diff_price_list, price_list_on, search_items
 from referral.permissions import Role
-from tests.factories import AT, ITEMS, SINCE, make_company, make_price_list, make_program, make_user, make_world, refused
+from tests.factories import (
+    AT,
+    ITEMS,
+    SINCE,
+    make_company,
+    make_price_list,
+    make_program,
+    make_user,
+    make_world,
+    refused,
+)
 
 DEARER = tuple(replace(item, list_price_cents=item.list_price_cents + 100) for item in ITEMS)
 

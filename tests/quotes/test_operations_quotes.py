@@ -7,7 +7,14 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from quotes.operations.quotes import LineInput, ServiceInput, save_draft, start_quote, start_revision, submit_revision
+from quotes.operations.quotes import (
+    LineInput,
+    ServiceInput,
+    save_draft,
+    start_quote,
+    start_revision,
+    submit_revision,
+)
 from quotes.queries.orders import orders_page
 from quotes.queries.quotes import quote_page, quotes_page
 from quotes.queries.verification import quote_faults
@@ -18,7 +25,16 @@ from referral.operations.companies import end_account_number, end_qualification
 from referral.operations.referrals import open_referral
 from referral.operations.settings import change_setting
 from referral.permissions import Role
-from tests.factories import AT, ITEMS, make_account, make_dealer, make_price_list, make_user, make_world, refused
+from tests.factories import (
+    AT,
+    ITEMS,
+    make_account,
+    make_dealer,
+    make_price_list,
+    make_user,
+    make_world,
+    refused,
+)
 from tests.referral.test_operations_referrals import opening
 
 LINES = (LineInput("D3-LIGHT", 10, "Kitchen"), LineInput("PROC-1", 1, "Equipment"))
