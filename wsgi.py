@@ -71,19 +71,17 @@ def create_app(settings: Mapping[str, object] | None = None) -> Flask:
 
     Environment: LEDGER_DATABASE_URL (default: SQLite in instance/), LEDGER_SECRET_KEY (needed, 32
     characters or more), LEDGER_DEMO=1, LEDGER_TRUSTED_HOSTS (comma separated), LEDGER_PROXIES (number of
-    trusted proxies). Raises CannotStart without a secret key, or where the database holds the demo's data
+    trusted proxies). Raises CannotStart without a secret key or trusted hosts, or where the database holds the demo's data
     and this is no demo.
     """
     app = Flask(__name__, template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static"))
     app.config.from_mapping(_from_environment())
     app.config.from_mapping(settings or {})
-    _guard_secret(app)
+    _guard_start(app)
     db.init_app(app)
     Migrate(app, db, directory=str(ROOT / "migrations"))
     prepare_sign_in(app)
-    prepare_app(
-        app, load_viewer=load_viewer, foreign_permissions=FOREIGN_PERMISSIONS, navigation=NAVIGATION
-    )
+    prepare_app(app, load_viewer=load_viewer, foreign_permissions=FOREIGN_PERMISSIONS, navigation=NAVIGATION)
     for blueprint in (referral_pages, ledger.views.blueprint, quote_pages):
         app.register_blueprint(blueprint)
     prepare_api(app, (referral.api.blueprint, ledger.api.blueprint, quotes.api.blueprint))
@@ -125,7 +123,7 @@ def _from_environment() -> dict[str, object]:
     return settings
 
 
-def _guard_secret(app: Flask) -> None:
+def _guard_start(app: Flask) -> None:
     if app.config["DEMO"] and not app.config["SECRET_KEY"]:
         app.config["SECRET_KEY"] = _demo_secret()
     secret = app.config["SECRET_KEY"]
@@ -134,10 +132,17 @@ def _guard_secret(app: Flask) -> None:
             f"Set LEDGER_SECRET_KEY to a secret of {SHORTEST_SECRET} characters or more "
             "(python -c 'import secrets; print(secrets.token_hex(32))'), or LEDGER_DEMO=1 for the demo."
         )
+    if not app.config["TRUSTED_HOSTS"] and not app.config["DEMO"] and not app.config["TESTING"]:
+        raise CannotStart(
+            "Set LEDGER_TRUSTED_HOSTS to the host names people use (comma separated): links in mails are built "
+            "from them."
+        )
     if app.config["PROXIES"]:
         count = int(app.config["PROXIES"])
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign] # the documented way
-    if app.config.get("SESSION_COOKIE_SECURE") is False and str(app.config["SESSION_COOKIE_NAME"]).startswith("__Host-"):
+    if app.config.get("SESSION_COOKIE_SECURE") is False and str(app.config["SESSION_COOKIE_NAME"]).startswith(
+        "__Host-"
+    ):
         app.config["SESSION_COOKIE_NAME"] = "ledger"
 
 
@@ -155,4 +160,6 @@ def _guard_demo(app: Flask) -> None:
     if app.config["DEMO"] or app.config.get("TESTING"):
         return
     if inspect(db.engine).has_table("setting") and read(is_demo):
-        raise CannotStart("This database holds the demo's invented data. Start with LEDGER_DEMO=1, or use another.")
+        raise CannotStart(
+            "This database holds the demo's invented data. Start with LEDGER_DEMO=1, or use another."
+        )

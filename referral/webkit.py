@@ -311,11 +311,7 @@ def _context() -> dict[str, object]:
     blueprint = (request.endpoint or "").rpartition(".")[0]
     links = []
     for item in items:
-        if (
-            viewer is None
-            or not viewer.may(item.permission)
-            or item.endpoint not in current_app.view_functions
-        ):
+        if viewer is None or not viewer.may(item.permission):
             continue
         url = url_for(item.endpoint)
         here = request.path == url or (url != "/" and request.path.startswith(f"{url}/"))
@@ -327,6 +323,7 @@ def _context() -> dict[str, object]:
         "home_url": url_for("quotes.home"),
         "help_url": url_for("referral.help_page"),
         "sign_out_url": url_for("security.logout"),
+        "password_url": url_for("security.change_password"),
         "blueprint": blueprint,
         "may": (lambda name: viewer is not None and viewer.may(Permission(name))),
     }

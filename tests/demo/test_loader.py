@@ -1,0 +1,192 @@
+"""The demo's story, loaded through the house's own operations, on any day."""
+
+import json
+from datetime import UTC, date, datetime
+
+import pytest
+import sqlalchemy as sa
+
+from demo.loader import FOLDER, SIGN_INS, email_of, load_demo, reissue_passwords
+from ledger.models import LedgerEntry
+from ledger.queries.levels import credit_year
+from ledger.queries.verification import ledger_faults
+from ledger.states import EntryKind
+from quotes.models import Order, Quote, Revision
+from quotes.queries.home import home_page
+from quotes.queries.verification import quote_faults
+from quotes.queries.work import work_rows
+from quotes.rules import shown_state
+from referral.db import read, write
+from referral.models import Company, Referral, User
+from referral.money import format_plain, parse_cents
+from referral.permissions import CompanyKind
+from referral.queries.people import viewer_of
+from referral.queries.settings import is_demo
+from tests.factories import make_program, refused
+from wsgi import CannotStart, create_app
+
+STORY = json.loads((FOLDER / "story.json").read_text(encoding="utf-8"))
+EXPECTED = STORY["expected"]
+ON = datetime(2026, 12, 1, 17, 0, tzinfo=UTC)
+DAYS = [ON, datetime(2027, 1, 4, 17, 0, tzinfo=UTC), datetime(2028, 2, 29, 17, 0, tzinfo=UTC)]
+PASSWORDS = {person: f"password of {person}" for _, person in SIGN_INS}
+
+
+def loading(at=ON):
+    return {
+        "at": at,
+        "zone": "America/New_York",
+        "hash_password": lambda text: text,
+        "passwords": PASSWORDS,
+    }
+
+
+def dealers(tx):
+    return {row.code: row for row in tx.scalars(sa.select(Company).where(Company.is_dealer))}
+
+
+def relative_credit(tx):
+    """Return what orders of the days before loading earned, by dealer and year."""
+    earned = {}
+    for row in EXPECTED["relative_credit"]:
+        amount = parse_cents(row["amount"])
+        order = tx.scalars(
+            sa.select(Order).where(
+                Order.dealer_id == dealers(tx)[row["dealer"]].id, Order.credit_cents == amount
+            )
+        ).one()
+        earned[row["dealer"], order.program_year] = amount
+    return earned
+
+
+@pytest.mark.parametrize("at", DAYS, ids=lambda at: at.date().isoformat())
+def test_the_story_comes_to_its_expected_totals_on_whatever_day_it_is_loaded(tx, at):
+    write(load_demo, **loading(at))
+    relative = relative_credit(tx)
+    assert len(relative) == len(EXPECTED["relative_credit"])
+    for row in EXPECTED["totals"]:
+        company, year = dealers(tx)[row["dealer"]], row["credit_year"]
+        extra = relative.pop((row["dealer"], year), 0)
+        seen = credit_year(tx, dealer_id=company.id, program_year=year)
+        said = (seen.sales_credit_cents - extra, seen.other_purchases_cents, seen.total_cents - extra)
+        assert tuple(map(format_plain, said)) == (
+            row["referral_credit"],
+            row["other_purchases"],
+            row["total"],
+        ), row
+        assert seen.level_year == row["level_year"]
+        if not extra:
+            assert seen.standing.level.name == row["level"]
+            following = seen.standing.next_level
+            assert (following.name if following else None) == row["next_level"]
+            assert row["missing"] in {None, format_plain(seen.standing.missing_cents)}
+    for (code, year), amount in relative.items():
+        seen = credit_year(tx, dealer_id=dealers(tx)[code].id, program_year=year)
+        assert (seen.total_cents, seen.standing.level is not None) == (amount, True)
+    assert [*ledger_faults(tx), *quote_faults(tx)] == []
+
+
+def test_what_was_posted_and_taken_back_is_as_the_story_says(tx):
+    write(load_demo, **loading())
+    for row in EXPECTED["totals"]:
+        sums = {
+            kind: sum(
+                tx.scalars(
+                    sa.select(LedgerEntry.amount_cents)
+                    .join(
+                        Order,
+                        sa.and_(
+                            Order.dealer_id == LedgerEntry.dealer_id,
+                            Order.entry_id == sa.func.coalesce(LedgerEntry.related_entry_id, LedgerEntry.id),
+                        ),
+                    )
+                    .where(
+                        LedgerEntry.kind == kind,
+                        LedgerEntry.dealer_id == dealers(tx)[row["dealer"]].id,
+                        Order.program_year == row["credit_year"],
+                    )
+                )
+            )
+            for kind in (EntryKind.ORDER, EntryKind.CANCELLATION)
+        }
+        extra = relative_credit(tx).get((row["dealer"], row["credit_year"]), 0)
+        assert format_plain(sums[EntryKind.ORDER] - extra) == row["credit_posted"]
+        assert format_plain(sums[EntryKind.CANCELLATION]) == row["reversals"]
+
+
+@pytest.mark.parametrize("at", DAYS, ids=lambda at: at.date().isoformat())
+def test_what_is_open_on_the_day_of_loading_is_as_the_story_says(tx, at):
+    write(load_demo, **loading(at))
+    for row in EXPECTED["open_now"]:
+        company = dealers(tx)[row["dealer"]]
+        live = work_rows(tx, at.date(), [Revision.dealer_id == company.id])
+        sums = {
+            state: sum(work.credit_cents for work in live if work.state == state)
+            for state in ("approved", "submitted")
+        }
+        assert (format_plain(sums["approved"]), format_plain(sums["submitted"])) == (
+            row["committed"],
+            row["forecast"],
+        ), row
+
+
+def test_every_quote_and_referral_ends_in_its_expected_state(tx):
+    write(load_demo, **loading())
+    numbers = {}
+    for row in tx.execute(
+        sa.select(Referral.project_name, Revision.number, Revision.state, Revision.expires_on)
+        .join(Quote, sa.and_(Quote.dealer_id == Referral.dealer_id, Quote.referral_id == Referral.id))
+        .join(Revision, sa.and_(Revision.dealer_id == Quote.dealer_id, Revision.quote_id == Quote.id))
+    ):
+        numbers[row.project_name, row.number] = (row.state, row.expires_on)
+    projects = {row["key"]: row["project"] for row in STORY["referrals"]}
+    assert len(EXPECTED["quotes"]) == len(numbers)
+    for row in EXPECTED["quotes"]:
+        state, expires_on = numbers[projects[row["referral"]], row["revision"]]
+        assert shown_state(state, expires_on, date(2026, 12, 1)) == row["state"], row
+
+
+def test_the_demo_marks_its_database_and_is_loaded_once(tx):
+    write(load_demo, **loading())
+    assert read(is_demo)
+    refused(tx, "not_pending", load_demo, **loading())
+
+
+def test_the_demo_goes_into_an_empty_database_only(tx):
+    make_program(tx)
+    refused(tx, "not_pending", load_demo, **loading())
+    assert not read(is_demo)
+
+
+def test_each_kind_of_user_can_sign_in_and_has_a_start_page_and_nobody_else_can(tx):
+    write(load_demo, **loading())
+    users = {user.email: user for user in tx.scalars(sa.select(User))}
+    for _, person in SIGN_INS:
+        user = users.pop(email_of(person))
+        assert user.password_hash == PASSWORDS[person]
+        viewer = viewer_of(tx, user.id)
+        home = home_page(tx, viewer=viewer, at=ON)
+        assert (home.dealer is not None) is viewer.acts_as(CompanyKind.DEALER)
+    assert {user.password_hash for user in users.values()} == {None}
+    write(reissue_passwords, hash_password=str.upper, passwords=PASSWORDS)
+    tx.expire_all()
+    person = SIGN_INS[0][1]
+    hashes = tx.scalars(sa.select(User.password_hash).where(User.email == email_of(person))).all()
+    assert hashes == [PASSWORDS[person].upper()]
+
+
+def test_passwords_are_reissued_in_a_demo_only(tx):
+    refused(tx, "not_found", reissue_passwords, hash_password=str.upper, passwords=PASSWORDS)
+
+
+def test_a_production_start_refuses_a_database_that_holds_the_demo(tx, database):
+    write(load_demo, **loading())
+    settings = {"SECRET_KEY": "x" * 40, "SQLALCHEMY_DATABASE_URI": database.uri, "DEMO": False}
+    with pytest.raises(CannotStart, match="demo"):
+        create_app(settings)
+
+
+def test_a_dealer_of_the_demo_is_just_short_of_a_level(tx):
+    write(load_demo, **loading())
+    standing = credit_year(tx, dealer_id=dealers(tx)["JUNIPER"].id, program_year=2026).standing
+    assert 0 < standing.missing_cents < 200_000
