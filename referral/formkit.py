@@ -119,7 +119,9 @@ class CentsField(StringField):
         """Parse what came in."""
         text = str(valuelist[0]).strip() if valuelist else ""
         self.data = None
-        if text:
+        if not text:
+            self.raw_data = [""]
+        else:
             try:
                 self.data = parse_cents(text, minimum=self.minimum, maximum=self.maximum)
             except NotANumber as error:
@@ -151,7 +153,9 @@ class QuantityField(StringField):
         """Parse what came in."""
         text = str(valuelist[0]).strip() if valuelist else ""
         self.data = None
-        if text:
+        if not text:
+            self.raw_data = [""]
+        else:
             try:
                 self.data = parse_quantity(text, minimum=self.minimum, maximum=self.maximum)
             except NotANumber as error:

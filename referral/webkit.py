@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from ipaddress import ip_address
 from typing import Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -109,6 +110,8 @@ def is_api() -> bool:
 
 def _guard_door() -> BaseResponse | None:
     """Ask every request for its permission, before anything else happens."""
+    if current_app.config["DEMO"] and not _is_this_machine(request.remote_addr):
+        raise Refusal("forbidden", "The demo answers its own machine only.")
     g.viewer = current_app.extensions["load_viewer"]()
     if any("\x00" in text for text in (request.path, *request.args.values(), *request.args.keys())):
         raise Refusal("not_found")
@@ -130,6 +133,14 @@ def _guard_door() -> BaseResponse | None:
     if not g.viewer.may(permission):
         raise Refusal("forbidden")
     return None
+
+
+def _is_this_machine(address: str | None) -> bool:
+    """Say whether a request comes over the loopback interface."""
+    try:
+        return ip_address(address or "").is_loopback
+    except ValueError:
+        return False
 
 
 def _here() -> str | None:

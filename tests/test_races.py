@@ -158,7 +158,12 @@ def test_20_posts_to_one_dealer_year_by_different_quotes_add_up_without_a_gap(tx
 def test_orders_purchases_and_adjustments_of_one_dealer_at_once_each_count_once(tx, race):
     world = make_world(tx)
     refs = [world.approve() for _ in range(6)]
-    by_hand = {"actor": world.program, "at": AT, "dealer_code": world.dealer.company_code, "amount_cents": 500}
+    by_hand = {
+        "actor": world.program,
+        "at": AT,
+        "dealer_code": world.dealer.company_code,
+        "amount_cents": 500,
+    }
     by_hand |= {"reason": "Invoice."}
     purchase = by_hand | {"purchased_on": date(2026, 5, 4), "document": "INV-1"}
     adjustment = by_hand | {"effective_on": date(2026, 5, 4)}

@@ -19,8 +19,6 @@ from quotes.rules import request_digest
 from quotes.states import ORDER_MOVES, OrderState
 from referral.db import locked
 from referral.errors import Refusal
-from referral.ids import PublicNumber
-from referral.models import Company
 from referral.operations.records import guard_permission, guard_reason, queue_mail_to_role, record_event
 from referral.permissions import CompanyKind, Permission, Role, Viewer
 from referral.queries.referrals import dealer_of_number
@@ -50,7 +48,6 @@ def cancel_order(
     if not idempotency_key.strip():
         raise Refusal("idempotency_key_missing", field="idempotency_key")
     order = _locked_order(tx, actor, ref)
-    ref = str(PublicNumber("O", tx.get_one(Company, order.dealer_id).code, order.number))
     said = request_digest(
         {
             "order": ref,

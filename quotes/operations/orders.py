@@ -17,7 +17,7 @@ from quotes.operations.quotes import guard_account_side, locked_quote, locked_re
 from quotes.queries.orders import (
     order_digest,
 )
-from quotes.queries.quotes import content_lines, ordered_quantities, quote_ref
+from quotes.queries.quotes import content_lines, ordered_quantities
 from quotes.rules import ContentLine, is_expired, request_digest
 from quotes.states import SETTLED_SERVICES, OrderState, RevisionState
 from referral.errors import Problem, Refusal
@@ -58,7 +58,6 @@ def place_order(
         raise Refusal("idempotency_key_missing", field="idempotency_key")
     quote = locked_quote(tx, actor, ref)
     guard_account_side(actor, quote)
-    ref = quote_ref(tx, quote)
     said = request_digest(
         {
             "quote": ref,

@@ -156,7 +156,6 @@ def start_revision(tx: Session, *, actor: Viewer, at: datetime, ref: str) -> Rev
     guard_permission(actor, Permission.QUOTE_BUILD)
     quote = locked_quote(tx, actor, ref)
     guard_account_side(actor, quote)
-    ref = quote_ref(tx, quote)
     newest = locked_revision(tx, quote, quote.latest_revision)
     if newest.state is RevisionState.DRAFT:
         return newest
@@ -208,7 +207,6 @@ def save_draft(
     guard_permission(actor, Permission.QUOTE_BUILD)
     quote = locked_quote(tx, actor, ref)
     guard_account_side(actor, quote)
-    ref = quote_ref(tx, quote)
     revision = locked_revision(tx, quote, revision_number)
     if revision.state is not RevisionState.DRAFT:
         raise Refusal("revision_immutable")
@@ -358,7 +356,6 @@ def submit_revision(
     guard_permission(actor, Permission.QUOTE_BUILD)
     quote = locked_quote(tx, actor, ref)
     guard_account_side(actor, quote)
-    ref = quote_ref(tx, quote)
     revision = locked_revision(tx, quote, revision_number)
     if revision.state is not RevisionState.DRAFT:
         raise Refusal("revision_immutable")

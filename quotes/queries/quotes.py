@@ -548,4 +548,5 @@ def _rooms(rows: Sequence[LineRow]) -> tuple[Room, ...]:
 
 def _names(tx: Session, *user_ids: UUID | None) -> dict[UUID | None, str]:
     wanted = [user_id for user_id in user_ids if user_id is not None]
-    return dict(tx.execute(sa.select(User.id, User.name).where(User.id.in_(wanted))))
+    found = tx.execute(sa.select(User.id, User.name).where(User.id.in_(wanted)))
+    return {row.id: row.name for row in found}

@@ -70,10 +70,16 @@ def next_number(tx: Session, dealer_id: UUID, kind: str) -> int:
 
 def queue_mail(tx: Session, *, at: datetime, recipient: str, subject: str, body: str) -> None:
     """Owe a mail: it is written with the business rows, and so is lost or kept with them."""
-    tx.add(OutgoingMail(id=new_id(), recipient=recipient, subject=subject, body=body, created_at=at, sent_at=None))
+    tx.add(
+        OutgoingMail(
+            id=new_id(), recipient=recipient, subject=subject, body=body, created_at=at, sent_at=None
+        )
+    )
 
 
-def queue_mail_to_role(tx: Session, *, at: datetime, company_id: UUID, role: Role, subject: str, body: str) -> None:
+def queue_mail_to_role(
+    tx: Session, *, at: datetime, company_id: UUID, role: Role, subject: str, body: str
+) -> None:
     """Owe a mail to every active user of the company who has the role, in order of address."""
     recipients = tx.scalars(
         sa.select(User.email)
@@ -85,7 +91,9 @@ def queue_mail_to_role(tx: Session, *, at: datetime, company_id: UUID, role: Rol
         queue_mail(tx, at=at, recipient=recipient, subject=subject, body=body)
 
 
-def keep_upload(tx: Session, *, actor: Viewer, at: datetime, purpose: str, filename: str, content: bytes) -> Upload:
+def keep_upload(
+    tx: Session, *, actor: Viewer, at: datetime, purpose: str, filename: str, content: bytes
+) -> Upload:
     """Keep a file between its preview and its use; no business row comes of it."""
     upload = Upload(
         company_id=actor.company_id,

@@ -111,7 +111,9 @@ def open_referral(
     return referral
 
 
-def _answer(tx: Session, *, actor: Viewer, at: datetime, ref: str, verb: str, reason: str) -> tuple[Referral, Company]:
+def _answer(
+    tx: Session, *, actor: Viewer, at: datetime, ref: str, verb: str, reason: str
+) -> tuple[Referral, Company]:
     dealer_id, number = dealer_of_number(tx, ref, "R")
     referral = locked(
         tx,
@@ -131,7 +133,7 @@ def _answer(tx: Session, *, actor: Viewer, at: datetime, ref: str, verb: str, re
         at=at,
         company_id=referral.dealer_id,
         event=f"referral.{event}",
-        subject=str(PublicNumber("R", tx.get_one(Company, dealer_id).code, number)),
+        subject=ref,
         details={"reason": reason} if reason else None,
     )
     return referral, tx.get_one(Company, referral.account_id)

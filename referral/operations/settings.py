@@ -34,7 +34,9 @@ def change_setting(
     parse_setting(key, value)
     guard_reason(reason)
     if SETTINGS[key].per_year and (valid_from.month, valid_from.day) != (1, 1):
-        raise Refusal("setting_invalid", "This belongs to a program year: start it on 1 January.", "valid_from")
+        raise Refusal(
+            "setting_invalid", "This belongs to a program year: start it on 1 January.", "valid_from"
+        )
     if valid_to is not None and valid_to < valid_from:
         raise Refusal("setting_invalid", "The last day is before the first.", "valid_to")
     row = Setting(

@@ -99,9 +99,7 @@ def test_a_new_list_is_compared_item_by_item_with_the_version_before(tx):
     make_price_list(tx, make_program(tx))
     new = replace(ITEMS[0], model_number="NEW")
     items = [DEARER[0], replace(ITEMS[1], description="Trim"), ITEMS[2], new]
-    diff = diff_price_list(
-        tx, items={item.model_number: item for item in items}, valid_from=date(2026, 6, 1)
-    )
+    diff = diff_price_list(tx, items={item.model_number: item for item in items}, valid_from=date(2026, 6, 1))
     assert (diff.before_version, diff.same) == (1, 1)
     assert {change.model_number: change.change for change in diff.changes} == {
         "D3-LIGHT": ItemChange.PRICE,

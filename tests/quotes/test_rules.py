@@ -43,9 +43,7 @@ LINES = st.lists(
     max_size=5,
     unique_by=lambda line: line.line_id,
 )
-SERVICES = st.lists(
-    st.builds(ContentService, st.sampled_from(ServiceKind), TEXTS, CENTS), max_size=3
-)
+SERVICES = st.lists(st.builds(ContentService, st.sampled_from(ServiceKind), TEXTS, CENTS), max_size=3)
 HEADS = st.builds(
     ContentHead,
     dealer=TEXTS,
@@ -150,7 +148,9 @@ def test_a_request_is_the_same_in_any_order_of_its_parts():
 
 
 @given(LINES, SERVICES, st.frozensets(st.sampled_from([category.value for category in Category])))
-def test_products_are_what_is_creditable_and_what_is_not_and_services_stand_apart(lines, services, creditable):
+def test_products_are_what_is_creditable_and_what_is_not_and_services_stand_apart(
+    lines, services, creditable
+):
     sums = totals(lines, services, creditable)
     assert sums.products_cents == sums.creditable_cents + sums.not_creditable_cents
     assert sums.creditable_cents == sum(
@@ -223,7 +223,9 @@ def test_a_diff_names_the_fields_that_changed(lines):
         (0, 5, 10_000, 0),
     ],
 )
-def test_line_credit_is_list_price_times_quantity_times_rate_rounded_half_up_once(price, quantity, rate, cents):
+def test_line_credit_is_list_price_times_quantity_times_rate_rounded_half_up_once(
+    price, quantity, rate, cents
+):
     assert line_credit_cents(price, quantity, rate) == cents
 
 

@@ -20,7 +20,9 @@ from tests.factories import AT, make_world, refused
 
 STATES = list(RevisionState)
 TABLES = {"revision": (REVISION_MOVES, RevisionState), "order": (ORDER_MOVES, OrderState)}
-PAIRS = [(name, verb, state) for name, (moves, states) in TABLES.items() for verb in moves for state in states]
+PAIRS = [
+    (name, verb, state) for name, (moves, states) in TABLES.items() for verb in moves for state in states
+]
 
 
 @pytest.mark.parametrize(("table", "verb", "state"), PAIRS)

@@ -54,8 +54,7 @@ def number_said(actor, code, **overrides):
 def is_held(tx, viewer, number, day=DAY):
     try:
         check_account_number(tx, dealer_id=viewer.company_id, number=number, day=day)
-    except Refusal as refusal:
-        assert refusal.code == "account_number_unknown_for_dealer"
+    except Refusal:
         return False
     return True
 
@@ -237,9 +236,7 @@ def test_the_number_of_another_company_is_not_ended_by_its_id(tx):
 def test_only_an_account_can_be_qualified_and_days_are_in_order(tx):
     world = make_world(tx)
     said = {"actor": world.program, "at": AT, "evidence": "Certificate", "valid_from": DAY}
-    refused(
-        tx, "invalid_input", add_qualification, **said, code=world.dealer.company_code, valid_to=None
-    )
+    refused(tx, "invalid_input", add_qualification, **said, code=world.dealer.company_code, valid_to=None)
     refused(
         tx,
         "invalid_input",

@@ -95,9 +95,7 @@ def test_a_company_that_is_no_qualified_account_cannot_be_chosen(tx, code):
         "dealer's own": make_dealer(tx, world.program).company_code,
         "program": world.program.company_code,
     }
-    refused(
-        tx, "account_not_qualified", open_referral, **opening(world, account_code=codes.get(code, code))
-    )
+    refused(tx, "account_not_qualified", open_referral, **opening(world, account_code=codes.get(code, code)))
 
 
 @pytest.mark.parametrize("shift", [-1, 0, 1])
@@ -245,7 +243,9 @@ def test_an_account_that_lost_its_qualification_cannot_accept(tx):
     refuse_referral(tx, actor=world.account, at=AT, ref=ref, reason="No longer qualified.")
 
 
-@pytest.mark.parametrize("ref", ["R-NOBODY-1", "R-{code}-9", "Q-{code}-1", "R-{code}-0", "💡", "", "R-{code}-01"])
+@pytest.mark.parametrize(
+    "ref", ["R-NOBODY-1", "R-{code}-9", "Q-{code}-1", "R-{code}-0", "💡", "", "R-{code}-01"]
+)
 def test_a_number_that_names_no_referral_is_not_found(tx, ref):
     world = make_world(tx)
     open_ref(world)

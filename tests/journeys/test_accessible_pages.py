@@ -1,0 +1,167 @@
+"""Every page of each kind of user can be read by everybody: axe, small phones, dark, the policy kept."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections import Counter
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import axe_playwright_python
+import pytest
+import sqlalchemy as sa
+
+from demo.loader import email_of, load_demo
+from referral.clock import now
+from referral.db import write
+from referral.models import OutgoingMail, Upload, User
+from referral.permissions import Permission
+from referral.queries.people import viewer_of
+from referral.webkit import permission_of
+from tests.journeys.story import YEAR, make_workbook
+from tests.pages import spoken
+from tests.test_grid import FRAGMENTS, is_api, rules
+
+pytestmark = pytest.mark.sqlite_only("what a page looks like does not depend on the database")
+
+AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+LOOK = """async (rules) => (await axe.run({runOnly: rules, resultTypes: ['violations']})).violations.flatMap(
+  (rule) => rule.nodes.map((node) => `${rule.id}: ${rule.help}: ${node.html}`))"""
+OPEN = "document.querySelectorAll('details').forEach((each) => { each.open = true; })"
+SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+PEOPLE = {
+    "anybody": [None],
+    "dealer": ["harbor.ines", "harbor.greta"],
+    "account": ["prism.tova", "prism.alma"],
+    "program": ["program.robin"],
+}
+NO_PAGES = FRAGMENTS | {
+    "ledger.export_year", "quotes.approve_revision", "quotes.search_items", "referral.health", "security.logout",
+    "security.verify", "static",
+}  # fmt: skip
+SAMPLES = 8
+"""Pages of one endpoint that are fetched; of those alike, one is looked at."""
+
+
+@pytest.fixture
+def demo(app, tx, client, monkeypatch):
+    """The demo's story; an invitation, a link for a new password and a price list's preview beside it."""
+    monkeypatch.setitem(app.config, "DEMO", True)
+    write(load_demo, at=now(), zone="America/New_York", hash_password=str, passwords={"harbor.ines": "none"})
+    client.get("/reset-password")
+    client.submit("Send me a link", {"email": email_of("harbor.ines")}, status=200)
+    client.sign_in(person_of(tx, "program.robin")).get("/people/invitations?company=HARBOR")
+    client.submit(
+        "Send the invitation", {"name": "New", "email": "new@harbor.example", "roles": ["dealer_viewer"]}
+    )
+    files = {"file": (make_workbook_file(), "list.xlsx"), "valid_from": f"{YEAR + 1}-03-01"}
+    client.post("/prices/imports", files, content_type="multipart/form-data")
+
+
+def make_workbook_file():
+    """A price list with one bad cell."""
+    rows = [("Model number", "Description", "Category", "List price")]
+    rows += [("D3-NEW", "Downlight", "Light source", 10), ("D3-BAD", "Downlight", "Light source", "ten")]
+    return io.BytesIO(make_workbook(rows))
+
+
+def person_of(tx, key):
+    return tx.scalars(sa.select(User).where(User.email == email_of(key))).one()
+
+
+def linked(page):
+    """The addresses of this site that a page links to."""
+    for element in page.tree.iter("a"):
+        parts = urlsplit(element.get("href", ""))
+        if not parts.scheme and parts.path.startswith("/"):
+            yield parts._replace(fragment="").geturl()
+
+
+def endpoint_of(app, address):
+    return app.url_map.bind("localhost").match(urlsplit(address).path)[0]
+
+
+def first_badge(page):
+    badges = (element for element in page.tree.iter("span") if "badge" in element.get("class", "").split())
+    return next(map(spoken, badges), "")
+
+
+def find_pages(app, client, starts):
+    """Follow every link from the first pages on; of pages alike (endpoint, first badge), return one address each."""
+    found, waiting, fetched, times = {}, list(starts), set(), Counter()
+    while waiting:
+        address = waiting.pop(0)
+        endpoint = endpoint_of(app, address)
+        if address in fetched or endpoint in NO_PAGES or times[endpoint] >= SAMPLES:
+            continue
+        fetched.add(address)
+        times[endpoint] += 1
+        page = client.get(address, status=None)
+        assert page.status in {200, 303}, (address, page.status)
+        if page.status == 303:
+            waiting.append(page.location)
+            continue
+        found.setdefault((endpoint, first_badge(page)), address)
+        waiting += linked(page)
+    return found
+
+
+def starts(app, tx, who):
+    """Where to begin: home, and what is reached by mail or by a form."""
+    mails = " ".join(tx.scalars(sa.select(OutgoingMail.body)))
+    if who is None:
+        by_mail = [urlsplit(link).path for link in re.findall(r"http\S+", mails) if re.search("invit|reset-pass", link)]
+        return ["/sign-in", "/outbox", *by_mail]
+    upload = tx.scalars(sa.select(Upload.id)).one()
+    previews = [f"/prices/imports/{upload}?valid_from={YEAR + 1}-03-01"] if who.startswith("program") else []
+    return ["/", "/change-password", "/people/roles", *previews]
+
+
+def expected(app, tx, person):
+    """Every endpoint that answers this person with a page, or nobody in particular."""
+    permissions = {Permission.PUBLIC}
+    if person is not None:
+        permissions = viewer_of(tx, person.id).permissions - {Permission.PUBLIC}
+    return {
+        rule.endpoint
+        for rule, method in rules(app)
+        if method == "GET" and not is_api(rule) and rule.endpoint not in NO_PAGES
+        if permission_of(app, rule.endpoint) in permissions
+    }
+
+
+@pytest.mark.parametrize("kind", PEOPLE)
+def test_every_page_of_a_kind_of_user_is_accessible(kind, app, tx, client, browse, demo):
+    seen, faults = set(), []
+    for who in PEOPLE[kind]:
+        person = None if who is None else person_of(tx, who)
+        visitor = client.other() if person is None else client.other().sign_in(person)
+        found = find_pages(app, visitor, starts(app, tx, who))
+        assert expected(app, tx, person) <= {endpoint for endpoint, _ in found}, "no link leads there"
+        page = browse(person, reduced_motion="reduce")
+        page.context.add_init_script(path=AXE)
+        for key, address in found.items():
+            if key in seen:
+                continue
+            seen.add(key)
+            faults += look_at(page, address)
+    assert not faults, "\n".join(faults)
+
+
+def look_at(page, address):
+    """What is wrong with a page: at 1280 and 390 px, light and dark, and sideways at 320 px."""
+    faults = []
+    page.goto(address)
+    page.evaluate(OPEN)
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            faults += [f"{address} at {width} px, {scheme}: {fault}" for fault in page.evaluate(LOOK, RULES)]
+    page.set_viewport_size({"width": 320, "height": 900})
+    if wider := page.evaluate(SIDEWAYS):
+        faults.append(f"{address}: {wider} px wider than a screen of 320 px")
+    return faults
