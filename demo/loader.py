@@ -29,8 +29,8 @@ from quotes.operations.quotes import (
     save_draft,
     start_quote,
     start_revision,
-    submit_revision,
 )
+from quotes.operations.submissions import submit_revision
 from quotes.queries.orders import order_page
 from quotes.queries.price_lists import NewItem
 from quotes.queries.quotes import quote_page

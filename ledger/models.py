@@ -38,7 +38,9 @@ class LedgerEntry(Base):
     __table_args__ = (
         sa.UniqueConstraint("dealer_id", "id", "amount_cents"),
         sa.UniqueConstraint("dealer_id", "idempotency_key"),
-        sa.ForeignKeyConstraint(["dealer_id", "related_entry_id"], ["ledger_entry.dealer_id", "ledger_entry.id"]),
+        sa.ForeignKeyConstraint(
+            ["dealer_id", "related_entry_id"], ["ledger_entry.dealer_id", "ledger_entry.id"]
+        ),
         sa.CheckConstraint("amount_cents <> 0", name="amount_not_zero"),
     )
 

@@ -26,7 +26,9 @@ def line_credit_cents(list_price_cents: int, quantity: int, credit_rate: int) ->
     return round_half_up(Fraction(list_price_cents * quantity * credit_rate, RATE_ONE))
 
 
-def reversal_cents(list_price_cents: int, remaining_quantity: int, credit_rate: int, posted_cents: int) -> int:
+def reversal_cents(
+    list_price_cents: int, remaining_quantity: int, credit_rate: int, posted_cents: int
+) -> int:
     """Return what a partial reversal takes back: posted so far, minus the credit of what remains.
 
     So the last one ends at exactly 0 (program rules, section 2).

@@ -20,10 +20,11 @@ from quotes.operations.price_lists import publish_price_list as publish_price_li
 from quotes.operations.quotes import save_draft as save_draft_operation
 from quotes.operations.quotes import start_quote as start_quote_operation
 from quotes.operations.quotes import start_revision as start_revision_operation
-from quotes.operations.quotes import submit_revision as submit_revision_operation
+from quotes.operations.submissions import submit_revision as submit_revision_operation
+from quotes.queries.listings import QuotesPage, quotes_page
 from quotes.queries.orders import OrderRow, order_page, orders_page
 from quotes.queries.price_lists import ItemsPage, items_page, price_lists_page
-from quotes.queries.quotes import QuotePage, QuotesPage, quote_page, quotes_page
+from quotes.queries.quotes import QuotePage, quote_page
 from quotes.schemas import orders as order_schemas
 from quotes.schemas import price_lists as price_list_schemas
 from quotes.schemas import quotes as quote_schemas

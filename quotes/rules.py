@@ -171,7 +171,9 @@ class Totals:
         return self.products_cents + self.services_cents
 
 
-def totals(lines: Iterable[ContentLine], services: Iterable[ContentService], creditable: frozenset[str]) -> Totals:
+def totals(
+    lines: Iterable[ContentLine], services: Iterable[ContentService], creditable: frozenset[str]
+) -> Totals:
     """Return the sums; `creditable` names the categories that earn credit in the program year."""
     products = credit = 0
     for line in lines:

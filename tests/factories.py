@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from quotes.operations.decisions import Evidence, approve_revision
 from quotes.operations.orders import place_order
 from quotes.operations.price_lists import publish_price_list
-from quotes.operations.quotes import LineInput, ServiceInput, save_draft, start_quote, submit_revision
+from quotes.operations.quotes import LineInput, ServiceInput, save_draft, start_quote
+from quotes.operations.submissions import submit_revision
 from quotes.queries.price_lists import NewItem
 from quotes.queries.quotes import quote_page
 from quotes.rules import ATTESTATIONS

@@ -1,5 +1,7 @@
 """Many at once, on both databases: one order, one credit, one approval; never a database error."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from threading import Lock
 
@@ -16,7 +18,8 @@ from quotes.operations.cancellations import cancel_order
 from quotes.operations.decisions import approve_revision
 from quotes.operations.orders import place_order
 from quotes.operations.price_lists import publish_price_list
-from quotes.operations.quotes import start_quote, start_revision, submit_revision
+from quotes.operations.quotes import start_quote, start_revision
+from quotes.operations.submissions import submit_revision
 from quotes.queries.quotes import ordered_quantities
 from quotes.queries.verification import quote_faults
 from quotes.states import OrderState, RevisionState
@@ -272,26 +275,34 @@ def test_first_quotes_of_different_referrals_are_numbered_without_gap(tx, race):
     assert sorted(quote.number for quote, _ in answers) == list(range(1, 11))
 
 
-def test_one_account_number_for_overlapping_days_goes_to_one_company(tx, race):
+def test_one_account_number_for_overlapping_days_waits_for_the_one_before_it(tx, app):
     world = make_world(tx)
-    dealers = [make_dealer(tx, world.program) for _ in range(10)]
-    answers = race(
-        [
-            (
-                add_account_number,
-                {
-                    "actor": world.program,
-                    "at": AT,
-                    "code": dealer.company_code,
-                    "number": "0099-1",
-                    "valid_from": date(2026, 1, day),
-                    "valid_to": None,
-                },
-            )
-            for day, dealer in enumerate(dealers, 1)
-        ]
+    first, second = (
+        {
+            "actor": world.program,
+            "at": AT,
+            "code": make_dealer(tx, world.program).company_code,
+            "number": "0099-1",
+            "valid_from": date(2026, 1, day),
+            "valid_to": None,
+        }
+        for day in (1, 2)
     )
-    assert codes(answers) == ["account_number_taken"] * 9
+
+    def add_second():
+        with app.app_context():
+            return write(add_account_number, **second)
+
+    tx.commit()
+    add_account_number(tx, **first)
+    tx.flush()
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(add_second)
+        time.sleep(0.3)
+        tx.commit()
+        refusal = waiting.exception()
+    assert isinstance(refusal, Refusal)
+    assert refusal.code == "account_number_taken"
     held = tx.scalars(sa.select(AccountNumber.number).where(AccountNumber.folded == "00991")).all()
     assert held == ["0099-1"]
 

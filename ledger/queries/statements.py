@@ -142,7 +142,9 @@ def statement_lines(
         sa.select(LedgerPosting, LedgerEntry, User.name, related.source)
         .join(
             LedgerEntry,
-            sa.and_(LedgerEntry.dealer_id == LedgerPosting.dealer_id, LedgerEntry.id == LedgerPosting.entry_id),
+            sa.and_(
+                LedgerEntry.dealer_id == LedgerPosting.dealer_id, LedgerEntry.id == LedgerPosting.entry_id
+            ),
         )
         .outerjoin(User, User.id == LedgerEntry.actor_id)
         .outerjoin(
@@ -186,7 +188,9 @@ class DealerYearRow:
     year: CreditYear
 
 
-def year_summary(tx: Session, *, viewer: Viewer, program_year: int, dealer_code: str = "") -> tuple[DealerYearRow, ...]:
+def year_summary(
+    tx: Session, *, viewer: Viewer, program_year: int, dealer_code: str = ""
+) -> tuple[DealerYearRow, ...]:
     """Return every dealer the viewer sees with the year's balances and level, by name."""
     dealers = dealers_seen_by(viewer).order_by(Company.name, Company.id)
     if dealer_code:
@@ -228,7 +232,9 @@ class AccountHead:
     digest: str
 
 
-def account_heads(tx: Session, *, viewer: Viewer, program_year: int, dealer_code: str = "") -> tuple[AccountHead, ...]:
+def account_heads(
+    tx: Session, *, viewer: Viewer, program_year: int, dealer_code: str = ""
+) -> tuple[AccountHead, ...]:
     """Return the heads of a program year's accounts, by dealer and kind."""
     dealers = dealers_seen_by(viewer)
     if dealer_code:
@@ -259,5 +265,7 @@ def year_lines(
     """Yield every posting of the dealers' own accounts of a year: by dealer, account, sequence."""
     for dealer in dealers:
         for kind in TOTAL_KINDS:
-            for line in statement_lines(tx, dealer_id=dealer.dealer_id, program_year=program_year, account_kind=kind):
+            for line in statement_lines(
+                tx, dealer_id=dealer.dealer_id, program_year=program_year, account_kind=kind
+            ):
                 yield dealer, kind, line

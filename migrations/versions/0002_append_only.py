@@ -71,7 +71,12 @@ def _rules(distinct: str) -> list[tuple[str, str, str, str]]:
     for table in ("revision_line", "revision_service"):
         rules += [
             (f"{table}_insert", table, "INSERT", draft_of_line.format(row="NEW")),
-            (f"{table}_update", table, "UPDATE", draft_of_line.format(row="OLD")),
+            (
+                f"{table}_update",
+                table,
+                "UPDATE",
+                f"{draft_of_line.format(row='OLD')} OR {draft_of_line.format(row='NEW')}",
+            ),
             (f"{table}_delete", table, "DELETE", draft_of_line.format(row="OLD")),
         ]
     return rules

@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from quotes.models import Approval, LineRemark, Quote, Revision, RevisionLine
-from quotes.operations.quotes import locked_quote, locked_revision, supersede_before
+from quotes.operations.quotes import locked_quote, locked_revision
+from quotes.operations.submissions import supersede_before
 from quotes.queries.quotes import quote_ref
 from quotes.rules import ATTESTATION_VERSION, ATTESTATIONS, canonical_json, is_expired
 from quotes.states import REVISION_MOVES, RevisionState, ServicesState

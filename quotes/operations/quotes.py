@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -17,22 +17,21 @@ from quotes.queries.quotes import (
     content_services,
     quote_by_ref,
     quote_ref,
-    revision_digests,
     sees_drafts,
 )
-from quotes.rules import MAX_LINES, ContentLine, last_valid_day
-from quotes.states import REVISION_MOVES, RevisionState, ServiceKind, ServicesState
+from quotes.rules import MAX_LINES, ContentLine
+from quotes.states import RevisionState, ServiceKind, ServicesState
 from referral.db import locked
 from referral.errors import Problem, Refusal
 from referral.ids import new_id
 from referral.models import Referral
 from referral.money import format_cents
-from referral.operations.records import guard_permission, next_number, queue_mail_to_role, record_event
-from referral.permissions import CompanyKind, Permission, Role, Viewer
-from referral.queries.companies import check_account_number, is_qualified_on
+from referral.operations.records import guard_permission, next_number, record_event
+from referral.permissions import CompanyKind, Permission, Viewer
+from referral.queries.companies import is_qualified_on
 from referral.queries.referrals import dealer_of_number, referrals_seen_by
-from referral.queries.settings import today, whole_number_setting
-from referral.states import ReferralState, next_state
+from referral.queries.settings import today
+from referral.states import ReferralState
 from referral.text import fold_model_number
 
 
@@ -88,7 +87,9 @@ def locked_revision(tx: Session, quote: Quote, number: int) -> Revision:
 
 
 def start_quote(tx: Session, *, actor: Viewer, at: datetime, referral_ref: str) -> tuple[Quote, str]:
-    """An accepted referral has a quote with an empty first draft; returns it with its public number.
+    """An accepted referral has a quote with a first draft; returns it with its public number.
+
+    A first draft that is there already is that draft, so that a double click starts one quote.
 
     Raises Refusal(forbidden), (not_found), (referral_closed) unless accepted, (account_not_qualified).
     """
@@ -106,6 +107,9 @@ def start_quote(tx: Session, *, actor: Viewer, at: datetime, referral_ref: str) 
         raise Refusal("referral_closed")
     if not is_qualified_on(tx, referral.account_id, today(tx, at)):
         raise Refusal("account_not_qualified")
+    started = _started_quote(tx, referral)
+    if started is not None:
+        return started, quote_ref(tx, started)
     quote = Quote(
         dealer_id=dealer_id,
         id=new_id(),
@@ -130,6 +134,27 @@ def start_quote(tx: Session, *, actor: Viewer, at: datetime, referral_ref: str) 
         details={"referral": referral_ref},
     )
     return quote, ref
+
+
+def _started_quote(tx: Session, referral: Referral) -> Quote | None:
+    """Return the referral's quote that has nothing but a first draft, or None."""
+    return tx.scalars(
+        sa.select(Quote)
+        .join(
+            Revision,
+            sa.and_(
+                Revision.dealer_id == Quote.dealer_id, Revision.quote_id == Quote.id, Revision.number == 1
+            ),
+        )
+        .where(
+            Quote.dealer_id == referral.dealer_id,
+            Quote.referral_id == referral.id,
+            Quote.latest_revision == 1,
+            Revision.state == RevisionState.DRAFT,
+        )
+        .order_by(Quote.number)
+        .limit(1)
+    ).first()
 
 
 def _new_draft(quote: Quote, number: int, actor: Viewer, at: datetime) -> Revision:
@@ -215,7 +240,7 @@ def save_draft(
     if len(lines) > MAX_LINES:
         raise Refusal("invalid_input", f"A revision has at most {MAX_LINES:,} lines.", "lines")
     price_list = price_list_on(tx, today(tx, at))
-    priced = _priced(tx, price_list, content_lines_before(tx, quote), lines)
+    priced = at_list_price(tx, price_list, content_lines_before(tx, quote), lines)
     _clear_content(tx, revision)
     _add_lines(tx, revision, priced)
     _add_services(tx, revision, [] if has_no_services else services)
@@ -248,9 +273,13 @@ def content_lines_before(tx: Session, quote: Quote) -> frozenset[UUID]:
     )
 
 
-def _priced(
+def at_list_price(
     tx: Session, price_list: PriceList, known: frozenset[UUID], lines: Sequence[LineInput]
 ) -> list[ContentLine]:
+    """Return the lines at exactly the list's prices; `known` are the line ids they may carry on.
+
+    Raises Refusal(model_number_unknown) or (not_list_price) with one problem a line.
+    """
     items = items_by_model_number(tx, price_list, [line.model_number for line in lines])
     problems: list[Problem] = []
     priced: list[ContentLine] = []
@@ -342,112 +371,3 @@ def _add_services(tx: Session, revision: Revision, services: Sequence[ServiceInp
                 for position, service in enumerate(services, 1)
             ],
         )
-
-
-def submit_revision(
-    tx: Session, *, actor: Viewer, at: datetime, ref: str, revision_number: int, draft_version: int | None
-) -> Revision:
-    """The dealer can decide on the draft: list, prices, last day and digests are pinned, nothing changes.
-
-    An earlier revision that waits or was sent back is superseded. Raises Refusal(forbidden), (not_found),
-    (revision_immutable), (stale_draft), (empty_quote), (account_not_qualified),
-    (account_number_missing), (account_number_unknown_for_dealer), (model_number_unknown).
-    """
-    guard_permission(actor, Permission.QUOTE_BUILD)
-    quote = locked_quote(tx, actor, ref)
-    guard_account_side(actor, quote)
-    revision = locked_revision(tx, quote, revision_number)
-    if revision.state is not RevisionState.DRAFT:
-        raise Refusal("revision_immutable")
-    if draft_version is not None and draft_version != revision.draft_version:
-        raise Refusal("stale_draft")
-    day = today(tx, at)
-    if not is_qualified_on(tx, quote.account_id, day):
-        raise Refusal("account_not_qualified")
-    check_account_number(tx, dealer_id=quote.dealer_id, number=revision.account_number, day=day)
-    lines = content_lines(tx, quote, revision_number)
-    if not lines:
-        raise Refusal("empty_quote")
-    price_list = price_list_on(tx, day)
-    typed = [LineInput(row.model_number, row.quantity, row.room, row.line_id) for row in lines]
-    lines = tuple(_priced(tx, price_list, frozenset(row.line_id for row in lines), typed))
-    for line in lines:
-        tx.execute(
-            sa.update(RevisionLine)
-            .where(
-                RevisionLine.dealer_id == revision.dealer_id,
-                RevisionLine.quote_id == revision.quote_id,
-                RevisionLine.revision_number == revision.number,
-                RevisionLine.line_id == line.line_id,
-            )
-            .values(
-                description=line.description,
-                family=line.family,
-                category=line.category,
-                unit=line.unit,
-                list_price_cents=line.list_price_cents,
-            )
-        )
-    _pin(tx, quote, revision, price_list, lines, day)
-    revision.submitted_by, revision.submitted_at = actor.user_id, at
-    revision.state = next_state(REVISION_MOVES, "submit", revision.state, "revision_immutable")
-    supersede_before(tx, quote, revision, {RevisionState.SUBMITTED, RevisionState.CHANGES_REQUESTED})
-    record_event(
-        tx,
-        actor=actor,
-        at=at,
-        company_id=quote.dealer_id,
-        event="revision.submitted",
-        subject=ref,
-        details={"revision": revision_number, "digest": revision.digest},
-    )
-    _tell_approvers(tx, at, quote, revision, ref)
-    return revision
-
-
-def _pin(
-    tx: Session,
-    quote: Quote,
-    revision: Revision,
-    price_list: PriceList,
-    lines: Sequence[ContentLine],
-    day: date,
-) -> None:
-    digests = revision_digests(tx, quote, revision, price_list, lines)
-    revision.price_list_id, revision.currency = price_list.id, price_list.currency
-    revision.submitted_on = day
-    revision.expires_on = last_valid_day(day, whole_number_setting(tx, "quote_valid_days", day))
-    revision.products_digest = digests.products
-    revision.services_digest = digests.services
-    revision.digest = digests.both
-
-
-def supersede_before(tx: Session, quote: Quote, revision: Revision, states: set[RevisionState]) -> None:
-    """Earlier revisions in these states give way to this one."""
-    earlier = tx.scalars(
-        sa.select(Revision)
-        .where(
-            Revision.dealer_id == quote.dealer_id,
-            Revision.quote_id == quote.id,
-            Revision.number < revision.number,
-            Revision.state.in_(states),
-        )
-        .order_by(Revision.number)
-    )
-    for row in earlier:
-        row.state = next_state(REVISION_MOVES, "supersede", row.state, "not_pending")
-
-
-def _tell_approvers(tx: Session, at: datetime, quote: Quote, revision: Revision, ref: str) -> None:
-    referral = tx.get_one(Referral, (quote.dealer_id, quote.referral_id))
-    queue_mail_to_role(
-        tx,
-        at=at,
-        company_id=quote.dealer_id,
-        role=Role.DEALER_APPROVER,
-        subject=f"{ref} waits for your approval: {referral.project_name}",
-        body=(
-            f"Revision {revision.number} of {ref} for {referral.project_name}, {referral.place}, waits for "
-            f"your decision through {revision.expires_on}. Sign in to read it line by line.\n"
-        ),
-    )

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from ledger.rules import line_credit_cents
 from quotes.models import (
@@ -41,7 +41,6 @@ from referral.ids import PublicNumber
 from referral.models import Company, Referral, User
 from referral.permissions import CompanyKind, Viewer
 from referral.queries.companies import account_numbers_on
-from referral.queries.records import PAGE_ROWS, page_key
 from referral.queries.referrals import dealer_of_number
 from referral.queries.settings import creditable_categories, today, whole_number_setting
 
@@ -177,158 +176,6 @@ def revision_digests(
         lines,
         content_services(tx, quote, revision.number),
         has_services=revision.services_state is not ServicesState.NONE,
-    )
-
-
-# lists ------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class QuoteRow:
-    """A quote in a list, by the newest revision the viewer may see."""
-
-    ref: str
-    revision: int
-    state: str
-    """As shown: a waiting or approved revision past its last day is `expired`."""
-    project_name: str
-    place: str
-    dealer_name: str
-    account_name: str
-    products_cents: int
-    creditable_cents: int
-    submitted_at: datetime | None
-    expires_on: date | None
-    days_left: int | None
-    key: str
-
-
-@dataclass(frozen=True)
-class QuotesPage:
-    """A page of quotes, newest first; `after` continues the list."""
-
-    rows: tuple[QuoteRow, ...]
-    after: str | None
-
-
-def quotes_page(
-    tx: Session,
-    *,
-    viewer: Viewer,
-    at: datetime,
-    states: Sequence[RevisionState] = (),
-    is_expired: bool | None = None,
-    referral_ref: str = "",
-    after: str | None = None,
-    limit: int = PAGE_ROWS,
-) -> QuotesPage:
-    """Return quotes by their newest visible revision; `states` narrows to those.
-
-    `is_expired` narrows to revisions past their last day, or to the others.
-
-    The number of statements does not depend on the number of quotes or lines.
-    """
-    day = today(tx, at)
-    creditable = creditable_categories(tx, day.year)
-    newest = _newest_visible(viewer)
-    visible = quotes_seen_by(viewer).subquery()
-    dealer, account = aliased(Company), aliased(Company)
-    amount = RevisionLine.quantity * RevisionLine.list_price_cents
-    sums = (
-        sa.select(
-            RevisionLine.dealer_id,
-            RevisionLine.quote_id,
-            RevisionLine.revision_number,
-            sa.func.sum(amount).label("products"),
-            sa.func.sum(sa.case((RevisionLine.category.in_(sorted(creditable)), amount), else_=0)).label(
-                "creditable"
-            ),
-        )
-        .group_by(RevisionLine.dealer_id, RevisionLine.quote_id, RevisionLine.revision_number)
-        .subquery()
-    )
-    statement = (
-        sa.select(Quote, Revision, Referral, dealer, account, sums.c.products, sums.c.creditable)
-        .join(visible, sa.and_(visible.c.dealer_id == Quote.dealer_id, visible.c.id == Quote.id))
-        .join(newest, sa.and_(newest.c.dealer_id == Quote.dealer_id, newest.c.quote_id == Quote.id))
-        .join(
-            Revision,
-            sa.and_(
-                Revision.dealer_id == Quote.dealer_id,
-                Revision.quote_id == Quote.id,
-                Revision.number == newest.c.number,
-            ),
-        )
-        .join(
-            Referral,
-            sa.and_(Referral.dealer_id == Quote.dealer_id, Referral.id == Quote.referral_id),
-        )
-        .join(dealer, dealer.id == Quote.dealer_id)
-        .join(account, account.id == Quote.account_id)
-        .outerjoin(
-            sums,
-            sa.and_(
-                sums.c.dealer_id == Revision.dealer_id,
-                sums.c.quote_id == Revision.quote_id,
-                sums.c.revision_number == Revision.number,
-            ),
-        )
-        .order_by(Quote.id.desc())
-        .limit(limit + 1)
-    )
-    if states:
-        statement = statement.where(Revision.state.in_(states))
-    if is_expired is not None:
-        is_past = sa.and_(Revision.expires_on.is_not(None), Revision.expires_on < day)
-        statement = statement.where(is_past if is_expired else sa.not_(is_past))
-    if referral_ref:
-        dealer_id, number = dealer_of_number(tx, referral_ref, "R")
-        statement = statement.where(Referral.dealer_id == dealer_id, Referral.number == number)
-    if after is not None:
-        statement = statement.where(Quote.id < page_key(after))
-    found = tx.execute(statement).all()
-    rows = tuple(_quote_row(day, *row) for row in found[:limit])
-    return QuotesPage(rows=rows, after=rows[-1].key if len(found) > limit else None)
-
-
-def _newest_visible(viewer: Viewer) -> sa.Subquery:
-    statement = sa.select(
-        Revision.dealer_id, Revision.quote_id, sa.func.max(Revision.number).label("number")
-    ).group_by(Revision.dealer_id, Revision.quote_id)
-    if viewer.acts_as(CompanyKind.ACCOUNT):
-        own = aliased(Quote)
-        statement = statement.join(
-            own, sa.and_(own.dealer_id == Revision.dealer_id, own.id == Revision.quote_id)
-        ).where(sa.or_(Revision.state != RevisionState.DRAFT, own.account_id == viewer.company_id))
-    else:
-        statement = statement.where(Revision.state != RevisionState.DRAFT)
-    return statement.subquery()
-
-
-def _quote_row(
-    day: date,
-    quote: Quote,
-    revision: Revision,
-    referral: Referral,
-    dealer: Company,
-    account: Company,
-    products: int | None,
-    creditable: int | None,
-) -> QuoteRow:
-    return QuoteRow(
-        ref=str(PublicNumber("Q", dealer.code, quote.number)),
-        revision=revision.number,
-        state=shown_state(revision.state, revision.expires_on, day),
-        project_name=referral.project_name,
-        place=referral.place,
-        dealer_name=dealer.name,
-        account_name=account.name,
-        products_cents=int(products or 0),
-        creditable_cents=int(creditable or 0),
-        submitted_at=revision.submitted_at,
-        expires_on=revision.expires_on,
-        days_left=None if revision.expires_on is None else (revision.expires_on - day).days,
-        key=str(quote.id),
     )
 
 

@@ -27,11 +27,11 @@ from quotes.models import PriceItem
 from quotes.operations.quotes import save_draft as save
 from quotes.operations.quotes import start_quote as start
 from quotes.operations.quotes import start_revision as start_next
-from quotes.operations.quotes import submit_revision as submit
+from quotes.operations.submissions import submit_revision as submit
 from quotes.queries.drafts import DraftPage, DraftTotals, PricedLine, draft_page
 from quotes.queries.drafts import draft_totals as totals_of
+from quotes.queries.listings import QuotesPage, quotes_page
 from quotes.queries.price_lists import search_items as find_items
-from quotes.queries.quotes import QuotesPage, quotes_page
 from quotes.states import RevisionState
 from quotes.views.blueprint import blueprint
 from referral.clock import now

@@ -211,6 +211,8 @@ def end_qualification(
     if row is None:
         raise Refusal("not_found")
     _guard_days(row.valid_from, valid_to)
+    if row.valid_to is not None and valid_to > row.valid_to:
+        raise Refusal("invalid_input", "Add a qualification for later days.", "valid_to")
     row.valid_to = valid_to
     record_event(
         tx,

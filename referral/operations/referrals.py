@@ -145,9 +145,9 @@ def accept_referral(tx: Session, *, actor: Viewer, at: datetime, ref: str) -> Re
     Raises Refusal(forbidden), (not_found), (referral_closed), (account_not_qualified).
     """
     guard_permission(actor, Permission.REFERRAL_ANSWER)
-    referral, account = _answer(tx, actor=actor, at=at, ref=ref, verb="accept", reason="")
-    if not is_qualified_on(tx, account.id, today(tx, at)):
+    if not is_qualified_on(tx, actor.company_id, today(tx, at)):
         raise Refusal("account_not_qualified")
+    referral, account = _answer(tx, actor=actor, at=at, ref=ref, verb="accept", reason="")
     _tell_dealer(tx, at, referral, f"{account.name} accepts {ref}", "A quote will follow.\n")
     return referral
 

@@ -34,15 +34,15 @@ SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clie
 
 PEOPLE = {
     "anybody": [None],
-    "dealer": ["harbor.ines", "harbor.greta"],
-    "account": ["prism.tova", "prism.alma"],
+    "dealer": ["harbor.ines", "harbor.greta", "osprey.nadia"],
+    "account": ["prism.tova", "prism.alma", "daybreak.jonah"],
     "program": ["program.robin"],
 }
 NO_PAGES = FRAGMENTS | {
     "ledger.export_year", "quotes.approve_revision", "quotes.search_items", "referral.health", "security.logout",
     "security.verify", "static",
 }  # fmt: skip
-SAMPLES = 8
+SAMPLES = 12
 """Pages of one endpoint that are fetched; of those alike, one is looked at."""
 
 
@@ -100,8 +100,8 @@ def find_pages(app, client, starts):
         fetched.add(address)
         times[endpoint] += 1
         page = client.get(address, status=None)
-        assert page.status in {200, 303}, (address, page.status)
-        if page.status == 303:
+        assert page.status in {200, 302, 303}, (address, page.status)
+        if page.status > 300:
             waiting.append(page.location)
             continue
         found.setdefault((endpoint, first_badge(page)), address)
@@ -113,7 +113,11 @@ def starts(app, tx, who):
     """Where to begin: home, and what is reached by mail or by a form."""
     mails = " ".join(tx.scalars(sa.select(OutgoingMail.body)))
     if who is None:
-        by_mail = [urlsplit(link).path for link in re.findall(r"http\S+", mails) if re.search("invit|reset-pass", link)]
+        by_mail = [
+            urlsplit(link).path
+            for link in re.findall(r"http\S+", mails)
+            if re.search("invit|reset-pass", link)
+        ]
         return ["/sign-in", "/outbox", *by_mail]
     upload = tx.scalars(sa.select(Upload.id)).one()
     previews = [f"/prices/imports/{upload}?valid_from={YEAR + 1}-03-01"] if who.startswith("program") else []
@@ -135,12 +139,12 @@ def expected(app, tx, person):
 
 @pytest.mark.parametrize("kind", PEOPLE)
 def test_every_page_of_a_kind_of_user_is_accessible(kind, app, tx, client, browse, demo):
-    seen, faults = set(), []
+    seen, faults, missing = set(), [], set()
     for who in PEOPLE[kind]:
         person = None if who is None else person_of(tx, who)
         visitor = client.other() if person is None else client.other().sign_in(person)
         found = find_pages(app, visitor, starts(app, tx, who))
-        assert expected(app, tx, person) <= {endpoint for endpoint, _ in found}, "no link leads there"
+        missing |= expected(app, tx, person)
         page = browse(person, reduced_motion="reduce")
         page.context.add_init_script(path=AXE)
         for key, address in found.items():
@@ -148,19 +152,21 @@ def test_every_page_of_a_kind_of_user_is_accessible(kind, app, tx, client, brows
                 continue
             seen.add(key)
             faults += look_at(page, address)
+    missing -= {endpoint for endpoint, _ in seen}
+    assert not missing, f"no link leads to {sorted(missing)}"
+    browse.faults = [fault for fault in browse.faults if AXE.name not in fault]  # what axe itself tries
     assert not faults, "\n".join(faults)
 
 
 def look_at(page, address):
-    """What is wrong with a page: at 1280 and 390 px, light and dark, and sideways at 320 px."""
+    """What is wrong with a page: light at 1280 px, dark at 390 px, and sideways at 320 px."""
     faults = []
     page.goto(address)
     page.evaluate(OPEN)
-    for width in (1280, 390):
+    for width, scheme in ((1280, "light"), (390, "dark")):
         page.set_viewport_size({"width": width, "height": 900})
-        for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)
-            faults += [f"{address} at {width} px, {scheme}: {fault}" for fault in page.evaluate(LOOK, RULES)]
+        page.emulate_media(color_scheme=scheme)
+        faults += [f"{address} at {width} px, {scheme}: {fault}" for fault in page.evaluate(LOOK, RULES)]
     page.set_viewport_size({"width": 320, "height": 900})
     if wider := page.evaluate(SIDEWAYS):
         faults.append(f"{address}: {wider} px wider than a screen of 320 px")

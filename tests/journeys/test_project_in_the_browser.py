@@ -268,7 +268,11 @@ def test_a_referred_project_becomes_credit_in_the_browser(app, browse, tx, monke
     monkeypatch.setitem(app.config, "DEMO", True)  # whose outbox shows its mails
     company = make_company(tx, CompanyKind.PROGRAM)
     make_user(
-        tx, company, Role.PROGRAM_ADMIN, email="ada@program.example", password_hash=make_password_hash(PASSWORD)
+        tx,
+        company,
+        Role.PROGRAM_ADMIN,
+        email="ada@program.example",
+        password_hash=make_password_hash(PASSWORD),
     )
     admin, dealer, account = browse(), browse(**PHONE), browse()
     sign_in(admin, "ada@program.example")

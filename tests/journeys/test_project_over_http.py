@@ -20,7 +20,11 @@ def admin(app, client, tx, monkeypatch):
     monkeypatch.setitem(app.config, "DEMO", True)
     company = make_company(tx, CompanyKind.PROGRAM)
     make_user(
-        tx, company, Role.PROGRAM_ADMIN, email="ada@program.example", password_hash=make_password_hash(PASSWORD)
+        tx,
+        company,
+        Role.PROGRAM_ADMIN,
+        email="ada@program.example",
+        password_hash=make_password_hash(PASSWORD),
     )
     client.get("/sign-in")
     client.submit("Sign in", {"email": "ada@program.example", "password": PASSWORD})
@@ -132,7 +136,13 @@ def build(builder):
 def send_back(dealer):
     assert "1 quote waits for you" in dealer.get("/").text
     review = dealer.click("Review and decide Q-HARBOR-1")
-    for words in ("Kitchen", story.FIRST["products"], f"${story.FIRST['credit']}", story.FIRST["all"], NUMBER.replace("-", " ")):
+    for words in (
+        "Kitchen",
+        story.FIRST["products"],
+        f"${story.FIRST['credit']}",
+        story.FIRST["all"],
+        NUMBER.replace("-", " "),
+    ):
         assert words in review.text, words
     dealer.get(dealer.page.address)
     dealer.get("/quotes/Q-HARBOR-1/revisions/1/request-changes")

@@ -9,7 +9,8 @@ from quotes.models import Order, Quote, Revision
 from quotes.operations.cancellations import cancel_order
 from quotes.operations.decisions import Evidence, approve_revision, decline_revision, request_changes
 from quotes.operations.orders import place_order
-from quotes.operations.quotes import save_draft, start_revision, submit_revision
+from quotes.operations.quotes import save_draft, start_revision
+from quotes.operations.submissions import submit_revision
 from quotes.queries.orders import order_page
 from quotes.rules import ATTESTATIONS
 from quotes.states import ORDER_MOVES, REVISION_MOVES, OrderState, RevisionState

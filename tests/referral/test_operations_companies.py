@@ -6,7 +6,8 @@ import pytest
 import sqlalchemy as sa
 
 from ledger.models import LedgerEntry
-from quotes.operations.quotes import save_draft, submit_revision
+from quotes.operations.quotes import save_draft
+from quotes.operations.submissions import submit_revision
 from referral.db import write
 from referral.errors import Refusal
 from referral.models import AccountNumber, AuditEvent, Company, Qualification

@@ -1,0 +1,141 @@
+"""Submitting a draft: prices, list, last day and digests are pinned, and nothing changes any more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from quotes.models import PriceList, Quote, Revision, RevisionLine
+from quotes.operations.quotes import (
+    LineInput,
+    at_list_price,
+    guard_account_side,
+    locked_quote,
+    locked_revision,
+)
+from quotes.queries.price_lists import price_list_on
+from quotes.queries.quotes import (
+    content_lines,
+    revision_digests,
+)
+from quotes.rules import ContentLine, last_valid_day
+from quotes.states import REVISION_MOVES, RevisionState
+from referral.errors import Refusal
+from referral.models import Referral
+from referral.operations.records import guard_permission, queue_mail_to_role, record_event
+from referral.permissions import Permission, Role, Viewer
+from referral.queries.companies import check_account_number, is_qualified_on
+from referral.queries.settings import today, whole_number_setting
+from referral.states import next_state
+
+
+def submit_revision(
+    tx: Session, *, actor: Viewer, at: datetime, ref: str, revision_number: int, draft_version: int | None
+) -> Revision:
+    """The dealer can decide on the draft: list, prices, last day and digests are pinned, nothing changes.
+
+    An earlier revision that waits or was sent back is superseded. Raises Refusal(forbidden), (not_found),
+    (revision_immutable), (stale_draft), (empty_quote), (account_not_qualified),
+    (account_number_missing), (account_number_unknown_for_dealer), (model_number_unknown).
+    """
+    guard_permission(actor, Permission.QUOTE_BUILD)
+    quote = locked_quote(tx, actor, ref)
+    guard_account_side(actor, quote)
+    revision = locked_revision(tx, quote, revision_number)
+    if revision.state is not RevisionState.DRAFT:
+        raise Refusal("revision_immutable")
+    if draft_version is not None and draft_version != revision.draft_version:
+        raise Refusal("stale_draft")
+    day = today(tx, at)
+    if not is_qualified_on(tx, quote.account_id, day):
+        raise Refusal("account_not_qualified")
+    check_account_number(tx, dealer_id=quote.dealer_id, number=revision.account_number, day=day)
+    lines = content_lines(tx, quote, revision_number)
+    if not lines:
+        raise Refusal("empty_quote")
+    price_list = price_list_on(tx, day)
+    typed = [LineInput(row.model_number, row.quantity, row.room, row.line_id) for row in lines]
+    lines = tuple(at_list_price(tx, price_list, frozenset(row.line_id for row in lines), typed))
+    for line in lines:
+        tx.execute(
+            sa.update(RevisionLine)
+            .where(
+                RevisionLine.dealer_id == revision.dealer_id,
+                RevisionLine.quote_id == revision.quote_id,
+                RevisionLine.revision_number == revision.number,
+                RevisionLine.line_id == line.line_id,
+            )
+            .values(
+                description=line.description,
+                family=line.family,
+                category=line.category,
+                unit=line.unit,
+                list_price_cents=line.list_price_cents,
+            )
+        )
+    _pin(tx, quote, revision, price_list, lines, day)
+    revision.submitted_by, revision.submitted_at = actor.user_id, at
+    revision.state = next_state(REVISION_MOVES, "submit", revision.state, "revision_immutable")
+    supersede_before(tx, quote, revision, {RevisionState.SUBMITTED, RevisionState.CHANGES_REQUESTED})
+    record_event(
+        tx,
+        actor=actor,
+        at=at,
+        company_id=quote.dealer_id,
+        event="revision.submitted",
+        subject=ref,
+        details={"revision": revision_number, "digest": revision.digest},
+    )
+    _tell_approvers(tx, at, quote, revision, ref)
+    return revision
+
+
+def _pin(
+    tx: Session,
+    quote: Quote,
+    revision: Revision,
+    price_list: PriceList,
+    lines: Sequence[ContentLine],
+    day: date,
+) -> None:
+    digests = revision_digests(tx, quote, revision, price_list, lines)
+    revision.price_list_id, revision.currency = price_list.id, price_list.currency
+    revision.submitted_on = day
+    revision.expires_on = last_valid_day(day, whole_number_setting(tx, "quote_valid_days", day))
+    revision.products_digest = digests.products
+    revision.services_digest = digests.services
+    revision.digest = digests.both
+
+
+def supersede_before(tx: Session, quote: Quote, revision: Revision, states: set[RevisionState]) -> None:
+    """Earlier revisions in these states give way to this one."""
+    earlier = tx.scalars(
+        sa.select(Revision)
+        .where(
+            Revision.dealer_id == quote.dealer_id,
+            Revision.quote_id == quote.id,
+            Revision.number < revision.number,
+            Revision.state.in_(states),
+        )
+        .order_by(Revision.number)
+    )
+    for row in earlier:
+        row.state = next_state(REVISION_MOVES, "supersede", row.state, "not_pending")
+
+
+def _tell_approvers(tx: Session, at: datetime, quote: Quote, revision: Revision, ref: str) -> None:
+    referral = tx.get_one(Referral, (quote.dealer_id, quote.referral_id))
+    queue_mail_to_role(
+        tx,
+        at=at,
+        company_id=quote.dealer_id,
+        role=Role.DEALER_APPROVER,
+        subject=f"{ref} waits for your approval: {referral.project_name}",
+        body=(
+            f"Revision {revision.number} of {ref} for {referral.project_name}, {referral.place}, waits for "
+            f"your decision through {revision.expires_on}. Sign in to read it line by line.\n"
+        ),
+    )

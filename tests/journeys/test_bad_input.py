@@ -1,0 +1,424 @@
+"""Bad input in every field of every form, in addresses and in files: a refusal, nothing saved, never a crash."""
+
+from __future__ import annotations
+
+import io
+import itertools
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode, urljoin
+
+import pytest
+import sqlalchemy as sa
+
+from ledger.models import LedgerAccount
+from ledger.states import AccountKind
+from quotes.models import Order
+from quotes.operations.quotes import start_revision
+from referral.clock import now
+from referral.db import read
+from referral.models import AccountNumber, Company, Qualification, User
+from referral.operations.people import invite_user
+from referral.operations.records import keep_upload
+from referral.operations.referrals import open_referral
+from referral.permissions import Permission, Role
+from referral.queries.people import viewer_of
+from referral.signin import make_password_hash
+from referral.webkit import permission_of
+from tests.factories import PASSWORD, everything, make_account, make_dealer, make_user, make_world, user_of
+from tests.journeys.story import PRICES, YEAR, make_workbook
+from tests.pages import controls, filled_in
+from tests.test_grid import is_api, rules
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.factories import World
+
+HUGE = "9" * 10_000
+NUMBERS = ["1e9", "-1", "1.5", "NaN", "99999999999999999999", "1\u0662", "\u00a0"]
+TEXTS = ["\U0001f600", HUGE, "\x00Lamp\x00", "\ud800\udfff\ud800", "\u202e<b>&amp;{{7*7}}=1\r\n\x1b\x7f"]
+REFUSED = {404, 409, 410, 422}
+NOT_ASKED = {"csrf_token", "action", "add", "move", "check", "cancel_these", "cancel_all", "confirm"}
+DAY = f"{YEAR}-06-01"
+
+_count = itertools.count(1)
+
+
+@pytest.fixture
+def world(tx):
+    return make_world(tx)
+
+
+def saved():
+    """Everything in the database, but for the tries to sign in, which are counted."""
+    return {name: rows for name, rows in read(everything).items() if name != "failed_sign_in"}
+
+
+# every form -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Case:
+    """A form: who fills it in, how its page comes to be, its button, what makes it valid."""
+
+    endpoint: str
+    who: str
+    page: Callable[[World], str]
+    button: str
+    valid: dict[str, Any] = field(default_factory=dict)
+    allowed: frozenset[int] = frozenset()
+
+
+def new_dealer(world):
+    """The page that ends the number of a dealer made for it."""
+    dealer = make_dealer(world.tx, world.program)
+    number = world.tx.scalars(
+        sa.select(AccountNumber.id).where(AccountNumber.company_id == dealer.company_id)
+    ).one()
+    return f"/companies/{dealer.company_code}/account-numbers/{number}/end"
+
+
+def new_account(world):
+    account = make_account(world.tx, world.program)
+    row = world.tx.scalars(
+        sa.select(Qualification.id).where(Qualification.company_id == account.company_id)
+    ).one()
+    return f"/companies/{account.company_code}/qualifications/{row}/end"
+
+
+def new_user(world):
+    company = world.tx.get_one(Company, world.dealer.company_id)
+    return f"/people/{make_user(world.tx, company, Role.DEALER_VIEWER).user_id}"
+
+
+def new_referral(world):
+    """An open referral."""
+    said = {
+        "account_code": world.account.company_code, "project_name": f"House {next(_count)}.", "place": "Camden",
+        "spaces": "Hall", "wanted_on": None, "client_name": "E", "client_contact": "", "client_shared": False,
+        "is_suitable": True,
+    }  # fmt: skip
+    made = open_referral(world.tx, actor=world.dealer, at=now(), **said)
+    world.tx.flush()
+    return f"/referrals/R-{world.dealer.company_code}-{made.number}"
+
+
+def submitted(world):
+    return f"/quotes/{world.submit(at=now())}"
+
+
+def approved(world):
+    return f"/quotes/{world.approve(world.submit(at=now()), at=now())}"
+
+
+def ordered(world):
+    _, ref = world.order(world.approve(world.submit(at=now()), at=now()), at=now())
+    return f"/orders/{ref}"
+
+
+def invitation(world):
+    _, token = invite_user(
+        world.tx, actor=world.program, at=now(), company_code=world.dealer.company_code, name="New",
+        email=f"new{next(_count)}@x.example", roles=frozenset({Role.DEALER_VIEWER}), link=str,
+    )  # fmt: skip
+    return f"/invitations/{token}"
+
+
+def preview(world):
+    kept = keep_upload(
+        world.tx, actor=world.program, at=now(), purpose="price_list", filename="a.xlsx", content=make_workbook()
+    )
+    world.tx.flush()
+    return f"/prices/imports/{kept.id}?valid_from={YEAR + 1}-0{next(_count) % 9 + 1}-02"
+
+
+def at(address):
+    return lambda world: address.format(dealer=world.dealer.company_code, account=world.account.company_code)
+
+
+def after(make, ending):
+    return lambda world: make(world) + ending
+
+
+NOBODY, PROGRAM, DEALER, ACCOUNT = "", "program", "dealer", "account"
+TICKS = dict.fromkeys(
+    ("attested_suitable", "attested_reviewed", "attested_complete", "attested_account_number"), "y"
+)
+POSTING = {"reason": "Program letter", "amount_cents": "1,000.00"}
+CASES = [
+    Case("security.login", NOBODY, at("/sign-in"), "Sign in", {"email": "a@b.example", "password": PASSWORD}, frozenset({200, 429})),
+    Case("security.forgot_password", NOBODY, at("/reset-password"), "Send me a link", {"email": "a@b.example"}, frozenset({200})),
+    Case("security.change_password", DEALER, at("/change-password"), "Save the password", {"password": PASSWORD, "new_password": "ten lamps in a row", "new_password_confirm": "ten lamps in a row"}, frozenset({200})),
+    Case("referral.accept_invitation", NOBODY, invitation, "Join", {"password": PASSWORD, "password_again": PASSWORD}),
+    Case("referral.add_company", PROGRAM, at("/companies/new"), "Add the company", {"name": "New", "code": "NEW", "kinds": ["dealer"], "city": "Camden", "region": "ME"}),
+    Case("referral.add_account_number", PROGRAM, at("/companies/{dealer}/account-numbers"), "Add the number", {"number": "7", "valid_from": DAY, "valid_to": DAY}),
+    Case("referral.end_account_number", PROGRAM, new_dealer, "Set the last day"),
+    Case("referral.add_qualification", PROGRAM, at("/companies/{account}/qualifications"), "Add the qualification", {"valid_from": DAY, "valid_to": DAY, "evidence": "Certificate"}),
+    Case("referral.end_qualification", PROGRAM, new_account, "Set the last day", {"reason": "Ended"}),
+    Case("referral.invite_user", PROGRAM, at("/people/invitations?company={dealer}"), "Send the invitation", {"name": "New", "email": "new@b.example", "roles": ["dealer_viewer"]}),
+    Case("referral.change_user_access", PROGRAM, new_user, "Save the access"),
+    Case("referral.change_setting", PROGRAM, at("/settings/quote_valid_days"), "Record the change", {"value": "31", "reason": "Letter", "source": "Letter"}),
+    Case("ledger.record_other_purchase", PROGRAM, at("/credit/other-purchases?dealer={dealer}"), "Record purchase", POSTING | {"purchased_on": DAY, "document": "D-1"}),
+    Case("ledger.adjust_credit", PROGRAM, at("/credit/adjustments?dealer={dealer}"), "Post adjustment", POSTING | {"effective_on": DAY}),
+    Case("ledger.set_levels", PROGRAM, at(f"/levels/{YEAR + 1}"), "Set levels", {"levels-0-name": "Base", "levels-0-threshold_cents": "0", "reason": "Letter", "source": "Letter"}),
+    Case("quotes.publish_price_list", PROGRAM, preview, "Publish from"),
+    Case("referral.open_referral", DEALER, at("/referrals/new"), "Refer this project", {"project_name": "House", "place": "Camden", "spaces": "Hall", "client_name": "E", "is_suitable": "y", "account_code": ""}),
+    Case("referral.withdraw_referral", DEALER, after(new_referral, "/withdraw"), "Withdraw the referral", {"reason": "Sold"}),
+    Case("referral.refuse_referral", ACCOUNT, after(new_referral, "/refuse"), "Refuse the project", {"reason": "Full"}),
+    Case("quotes.save_draft", ACCOUNT, lambda world: f"/quotes/{world.draft(at=now())}/draft", "Save"),
+    Case("quotes.submit_revision", ACCOUNT, lambda world: f"/quotes/{world.draft(at=now())}/draft/check", "Submit for approval"),
+    Case("quotes.approve_revision", DEALER, submitted, "Approve revision 1", TICKS),
+    Case("quotes.request_changes", DEALER, after(submitted, "/revisions/1/request-changes"), "Send back to", {"reason": "More"}),
+    Case("quotes.decline_revision", DEALER, after(submitted, "/revisions/1/decline"), "Decline revision 1", {"reason": "No"}),
+    Case("quotes.place_order", ACCOUNT, after(approved, "/revisions/1/order"), "Place the order", {"purchase_order": "PO-1"}),
+    Case("quotes.cancel_order", ACCOUNT, after(ordered, "/cancel"), "Cancel everything left", {"reason": "Sold"}, frozenset({200})),
+]  # fmt: skip
+ELSEWHERE = {
+    "quotes.draft_totals": "shows what is typed; its form is that of save_draft, and it saves nothing",
+    "quotes.start_quote": "has no field",
+    "quotes.start_revision": "has no field",
+    "quotes.upload_price_list": "takes a file, below",
+    "referral.accept_referral": "has no field",
+    "security.logout": "has no field",
+    "security.reset_password": "its fields are those of change_password",
+    "security.verify": "is closed",
+}
+
+
+def test_every_form_is_among_the_cases(app):
+    posted = {
+        rule.endpoint for rule, method in rules(app) if method == "POST" and not is_api(rule)
+    }  # fmt: skip
+    assert posted - {case.endpoint for case in CASES} <= ELSEWHERE.keys()
+
+
+class Sweep:
+    """One form, sent again and again with one field spoilt; whatever is refused saves nothing."""
+
+    def __init__(self, client, world, case):
+        self.client, self.world, self.case = client, world, case
+        if case.who:
+            client.sign_in(user_of(world.tx, getattr(world, case.who)))
+        self.before = None
+        self.open()
+
+    def open(self):
+        """Make a new page of the form; what was refused until now has saved nothing."""
+        self.check()
+        page = self.client.get(self.case.page(self.world))
+        button = self.case.button
+        if button in {"Publish from", "Send back to"}:
+            button = next(each for each in page.all(".//form//button") if each.startswith(button))
+        form, pressed = page.form(button)
+        valid = dict(self.case.valid)
+        if self.case.endpoint == "quotes.approve_revision":
+            valid |= {"typed_account_number": self.world.number, "typed_name": self.world.dealer.name}
+        if "account_code" in valid:
+            valid |= {"account_code": self.world.account.company_code, "project_name": f"New {next(_count)}"}
+        self.said = filled_in(page.tree, form) | valid
+        if pressed.get("name"):
+            self.said[pressed.get("name")] = pressed.get("value", "")
+        self.target = urljoin(page.address, pressed.get("formaction") or form.get("action"))
+        self.fields = [
+            (element.get("name"), element.get("type", "text") if element.tag == "input" else element.tag,
+             element.get("inputmode"))
+            for element in controls(page.tree, form)
+            if element.tag in {"input", "select", "textarea"} and element.get("name") not in NOT_ASKED
+        ]  # fmt: skip
+        self.before = saved()
+
+    def check(self):
+        if self.before is not None:
+            assert saved() == self.before, f"{self.case.endpoint}: something refused was saved"
+
+    def send(self, name, text):
+        body = urlencode(self.said | {name: text}, doseq=True, errors="surrogatepass")
+        page = self.client.open(
+            "POST", self.target, status=None, data=body.encode(),
+            content_type="application/x-www-form-urlencoded",
+        )  # fmt: skip
+        allowed = REFUSED | self.case.allowed | {303}
+        assert page.status in allowed, (self.case.endpoint, name, text[:40], page.status, page.text[:300])
+        if page.status == 303:
+            self.before = None  # what a text field may hold was taken: begin anew
+            self.open()
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.endpoint)
+def test_bad_input_in_any_field_is_refused_or_harmless(case, client, world):
+    sweep = Sweep(client, world, case)
+    seen = set()
+    for at_field in range(len(sweep.fields)):
+        name, kind, mode = sweep.fields[at_field]
+        shape = "".join(letter for letter in name.split("-")[0]), name.split("-")[-1] if "_id" not in name else ""
+        alike = shape if name.startswith(("lines-", "services-", "levels-")) else name.rsplit("-", 5)[0]
+        if alike in seen:  # one line stands for all of a grid
+            continue
+        seen.add(alike)
+        is_number = kind in {"number", "date", "hidden", "select", "radio"} or mode in {"numeric", "decimal"}
+        for text in NUMBERS + TEXTS if is_number else TEXTS:
+            sweep.send(sweep.fields[at_field][0], text)
+    sweep.check()
+
+
+# addresses --------------------------------------------------------------------------------------
+
+WORDS = ("words", "after", "state", "referral", "quote", "year", "dealer", "account", "company", "revision", "valid_from", "subject", "next")  # fmt: skip
+NASTY = ["%00", "%F0%9F%98%80", "9" * 5_000, "-1", "1e9", "NaN", "%ED%A0%80", "%27%22%3C%25_", "R-X-999999999999999999"]
+
+
+@pytest.mark.parametrize("who", [PROGRAM, DEALER, ACCOUNT])
+def test_nothing_in_an_address_breaks_a_page(who, app, client, world):
+    client.sign_in(user_of(world.tx, getattr(world, who)))
+    addresses = [
+        f"{rule.rule}?{word}={text}"
+        for rule, method in rules(app)
+        if method == "GET" and not rule.arguments and not is_api(rule)
+        if permission_of(app, rule.endpoint) in getattr(world, who).permissions
+        for word in WORDS
+        for text in NASTY
+    ]
+    addresses += [
+        f"/{folder}/{text}{ending}"
+        for folder, ending in (
+            ("quotes", ""), ("quotes", "/draft"), ("quotes", "/revisions/1/approve"), ("orders", ""), ("orders", "/cancel"),
+            ("referrals", ""), ("referrals", "/refuse"), ("companies", ""), ("people", ""), ("settings", ""),
+            ("prices", ""), ("prices/imports", ""), ("levels", ""), ("credit", "/2026"), ("credit/X", ""), ("invitations", ""),
+            ("reset-password", ""),
+        )
+        for text in NASTY
+    ]  # fmt: skip
+    before = saved()
+    for address in addresses:
+        answer = client.flask.get(address, buffered=True)
+        assert answer.status_code < 500, (address[:120], answer.status_code)
+    assert saved() == before
+
+
+# one by one -------------------------------------------------------------------------------------
+
+
+def builder_of(client, world):
+    return client.sign_in(user_of(world.tx, world.account))
+
+
+def test_a_hand_made_price_off_the_list_is_refused(client, world):
+    ref = world.draft(at=now())
+    builder = builder_of(client, world)
+    builder.get(f"/quotes/{ref}/draft")
+    form, _ = builder.page.form("Save")
+    said = filled_in(builder.page.tree, form) | {"action": "save"}
+    before = saved()
+    for price in ("412.49", "0", "1e2", "-412.50", "NaN", "412.505"):
+        page = builder.post(f"/quotes/{ref}/draft", said | {"lines-0-list_price": price}, status=422)
+        assert "Nothing was saved" in page.text
+    assert saved() == before
+
+
+@pytest.mark.parametrize("number", ["of another dealer", "0048-9999", ""])
+def test_a_number_that_is_not_the_dealers_is_refused(number, client, world):
+    if number == "of another dealer":
+        make_dealer(world.tx, world.program, number="0077-1111")
+        number = "0077-1111"
+    ref = world.draft(at=now(), account_number=number)
+    builder = builder_of(client, world)
+    builder.get(f"/quotes/{ref}/draft/check")
+    before = saved()
+    refused = builder.submit("Submit for approval", status=422)
+    assert "Nothing was saved" in refused.text
+    assert saved() == before
+
+
+def test_a_number_of_another_dealer_and_one_of_nobody_are_answered_alike(client, world):
+    make_dealer(world.tx, world.program, number="0077-1111")
+    answers = []
+    for number in ("0077-1111", "0077-2222"):
+        ref = world.draft(at=now(), account_number=number)
+        builder = builder_of(client, world)
+        builder.get(f"/quotes/{ref}/draft/check")
+        text = builder.submit("Submit for approval", status=422).text
+        project = text[text.index("Nothing was saved") :].split("As ")[0]
+        answers.append(project.replace(number, "").replace(ref, ""))
+    assert answers[0] == answers[1]
+
+
+def test_a_second_tab_with_an_older_draft_saves_nothing(client, world):
+    ref = world.draft(at=now())
+    builder = builder_of(client, world)
+    other = builder_of(client.other(), world)
+    builder.get(f"/quotes/{ref}/draft")
+    other.get(f"/quotes/{ref}/draft")
+    builder.submit("Save", {"lines-0-quantity": "11"})
+    before = saved()
+    assert "Someone else saved this draft" in other.submit("Save", {"lines-0-quantity": "12"}, status=409).text
+    assert saved() == before
+
+
+def test_a_second_tab_with_an_older_revision_approves_nothing(client, world):
+    ref = world.submit(at=now())
+    dealer = client.sign_in(user_of(world.tx, world.dealer))
+    dealer.get(f"/quotes/{ref}")
+    start_revision(world.tx, actor=world.account, at=now(), ref=ref)
+    world.submit(ref, revision=2, at=now())
+    world.tx.commit()
+    before = saved()
+    said = TICKS | {"typed_account_number": world.number, "typed_name": world.dealer.name}
+    refused = dealer.submit("Approve revision 1", said, status=409)
+    assert "revision 2" in refused.text
+    assert saved() == before
+
+
+def test_two_clicks_on_place_the_order_place_one(client, world, tx):
+    address = approved(world)
+    builder = builder_of(client, world)
+    builder.get(f"{address}/revisions/1/order")
+    form, _ = builder.page.form("Place the order")
+    said = filled_in(builder.page.tree, form)
+    first, second = (builder.post(form.get("action"), said) for _ in range(2))
+    assert first.location == second.location
+    assert tx.scalar(sa.select(sa.func.count()).select_from(Order)) == 1
+    credit = sa.select(LedgerAccount.balance_cents).where(LedgerAccount.kind == AccountKind.SALES_CREDIT)
+    assert tx.scalars(credit).all() == [445830]
+
+
+# files ------------------------------------------------------------------------------------------
+
+CSV = "\n".join(",".join(f'"{cell}"' for cell in row) for row in PRICES).encode()
+FILES = {
+    "a CSV file that is called a workbook": ("list.xlsx", CSV),
+    "an encrypted workbook": ("list.xlsx", bytes.fromhex("d0cf11e0a1b11ae1") + bytes(5_000)),
+    "30 MB": ("list.xlsx", bytes(30 * 1024 * 1024)),
+    "30 MB of text": ("list.csv", CSV + b"x" * 30 * 1024 * 1024),
+    "a truncated workbook": ("list.xlsx", make_workbook()[:-700]),
+    "nothing": ("list.xlsx", b""),
+    "nothing, as text": ("list.csv", b""),
+    "a picture": ("list.xlsx", b"\x89PNG\r\n\x1a\n" + bytes(100)),
+    "headings alone": ("list.csv", CSV.splitlines()[0][:10]),
+    "a workbook without sheets' content": ("list.xlsx", make_workbook([])),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_that_is_no_price_list_is_refused(name, client, world):
+    client.sign_in(user_of(world.tx, world.program))
+    before = saved()
+    filename, content = FILES[name]
+    said = {"file": (io.BytesIO(content), filename), "valid_from": f"{YEAR + 1}-01-01"}
+    page = client.post("/prices/imports", said, status=None, content_type="multipart/form-data")
+    assert page.status in {413, 422}, (page.status, page.location)
+    assert saved() == before
+
+
+def test_a_workbook_with_one_bad_row_publishes_nothing(client, world):
+    client.sign_in(user_of(world.tx, world.program))
+    rows = [*PRICES, ("X-1", "Lamp", "D3", "Light source", "each", "NaN"), ("X-2", "=1+1", "D3", "Lamp?", "each", -1)]
+    said = {"file": (io.BytesIO(make_workbook(rows)), "list.xlsx"), "valid_from": f"{YEAR + 1}-01-01"}
+    place = client.post("/prices/imports", said, content_type="multipart/form-data").location
+    page = client.get(place)
+    assert "cells cannot be taken" in page.text
+    assert "F7" in page.text
+    before = saved()
+    path = quote(place.split("?")[0])
+    client.post(f"{path}/publish", {"sha256": "0" * 64, "valid_from": f"{YEAR + 1}-01-01"}, status=None)
+    assert saved() == before
