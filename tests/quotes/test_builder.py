@@ -414,8 +414,9 @@ def test_a_dealer_sees_no_draft_in_the_list(client: PageClient, tx: Session, wor
 
 
 def test_the_list_pages_by_key(builder: PageClient, world: World) -> None:
-    referral = world.refer()
-    made = [start_quote(world.tx, actor=world.account, at=AT, referral_ref=referral)[1] for _ in range(51)]
+    made = [
+        start_quote(world.tx, actor=world.account, at=AT, referral_ref=world.refer())[1] for _ in range(51)
+    ]
     page = builder.get("/quotes")
     assert refs_on(page) == made[:0:-1]
     assert refs_on(builder.click("Older →")) == made[:1]

@@ -449,3 +449,13 @@ def test_nothing_of_one_dealer_is_seen_by_another(tx):
     assert quotes_page(tx, viewer=other, at=AT).rows == ()
     assert orders_page(tx, viewer=other).rows == ()
     assert len(orders_page(tx, viewer=world.dealer).rows) == 1
+
+
+def test_starting_a_quote_twice_is_one_quote(tx):
+    world = make_world(tx)
+    ref = world.refer()
+    started = [start_quote(world.tx, actor=world.account, at=AT, referral_ref=ref) for _ in range(2)]
+    assert started[0] == started[1]
+    world.save(started[0][1])
+    world.submit(started[0][1])
+    assert start_quote(world.tx, actor=world.account, at=AT, referral_ref=ref)[1] != started[0][1]
