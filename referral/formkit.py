@@ -99,42 +99,61 @@ def _is_address(_form: object, field: Field) -> None:
         raise ValidationError("Type an e-mail address such as ann@example.com.")
 
 
-class CentsField(StringField):
-    """An amount of money as people type it; `data` is cents, None where optional and empty."""
+class _NumberField(StringField):
+    """A whole number behind what people type; `data` is an int, None where optional and empty."""
 
-    def __init__(
-        self,
-        label: str,
-        *,
-        optional: bool = False,
-        minimum: int = 0,
-        maximum: int = MAX_CENTS,
-        **kwargs: Any,
-    ) -> None:
-        """Take an amount from `minimum` to `maximum` cents."""
+    data: Any
+
+    def __init__(self, label: str, *, optional: bool, minimum: int, maximum: int, **kwargs: Any) -> None:
         self.minimum, self.maximum = minimum, maximum
         super().__init__(label, _needed(optional, []), **kwargs)
 
+    def parse(self, text: str) -> int:
+        """Read the text. Raises NotANumber with what to type instead."""
+        raise NotANumber(text)
+
+    def show(self, number: int) -> str:
+        """Write a number that nobody typed."""
+        return str(number)
+
     def process_formdata(self, valuelist: list[Any]) -> None:
-        """Parse what came in."""
+        """Parse what came in; white space alone is missing."""
         text = str(valuelist[0]).strip() if valuelist else ""
         self.data = None
         if not text:
             self.raw_data = [""]
-        else:
-            try:
-                self.data = parse_cents(text, minimum=self.minimum, maximum=self.maximum)
-            except NotANumber as error:
-                raise ValueError(str(error)) from error
+            return
+        try:
+            self.data = self.parse(text)
+        except NotANumber as error:
+            raise ValueError(str(error)) from error
 
     def _value(self) -> str:
         if self.raw_data:
             return str(self.raw_data[0])[:LINE_LENGTH]
-        return "" if self.data is None else format_cents(self.data)
+        return "" if self.data is None else self.show(self.data)
 
 
-class QuantityField(StringField):
-    """A whole number; `data` is an int, None where optional and empty."""
+class CentsField(_NumberField):
+    """An amount of money as people type it; `data` is cents, None where optional and empty."""
+
+    def __init__(
+        self, label: str, *, optional: bool = False, minimum: int = 0, maximum: int = MAX_CENTS, **kwargs: Any
+    ) -> None:
+        """Take an amount from `minimum` to `maximum` cents."""
+        super().__init__(label, optional=optional, minimum=minimum, maximum=maximum, **kwargs)
+
+    def parse(self, text: str) -> int:
+        """Read an amount such as 1,234.50."""
+        return parse_cents(text, minimum=self.minimum, maximum=self.maximum)
+
+    def show(self, number: int) -> str:
+        """Write cents as 1,234.50."""
+        return format_cents(number)
+
+
+class QuantityField(_NumberField):
+    """A whole number of units; `data` is an int, None where optional and empty."""
 
     def __init__(
         self,
@@ -146,25 +165,11 @@ class QuantityField(StringField):
         **kwargs: Any,
     ) -> None:
         """Take a number from `minimum` to `maximum`."""
-        self.minimum, self.maximum = minimum, maximum
-        super().__init__(label, _needed(optional, []), **kwargs)
+        super().__init__(label, optional=optional, minimum=minimum, maximum=maximum, **kwargs)
 
-    def process_formdata(self, valuelist: list[Any]) -> None:
-        """Parse what came in."""
-        text = str(valuelist[0]).strip() if valuelist else ""
-        self.data = None
-        if not text:
-            self.raw_data = [""]
-        else:
-            try:
-                self.data = parse_quantity(text, minimum=self.minimum, maximum=self.maximum)
-            except NotANumber as error:
-                raise ValueError(str(error)) from error
-
-    def _value(self) -> str:
-        if self.raw_data:
-            return str(self.raw_data[0])[:LINE_LENGTH]
-        return "" if self.data is None else str(self.data)
+    def parse(self, text: str) -> int:
+        """Read a whole number."""
+        return parse_quantity(text, minimum=self.minimum, maximum=self.maximum)
 
 
 class ModelNumberField(LineField):
