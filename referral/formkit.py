@@ -130,7 +130,7 @@ class _NumberField(StringField):
 
     def _value(self) -> str:
         if self.raw_data:
-            return str(self.raw_data[0])[:LINE_LENGTH]
+            return clean_line(str(self.raw_data[0]))[:LINE_LENGTH]
         return "" if self.data is None else self.show(self.data)
 
 

@@ -61,7 +61,7 @@ def number_of(checked: CentsField | QuantityField) -> int:
     """Return the number of a field that is needed. Raises ValidationError where there is none."""
     if checked.data is None:
         raise ValidationError("This is needed.")
-    return checked.data
+    return int(checked.data)
 
 
 class DraftLineForm(Form):
