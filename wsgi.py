@@ -40,6 +40,7 @@ from quotes.views.blueprint import blueprint as quote_pages
 from referral.apikit import prepare_api
 from referral.db import db, prepare_engine, read
 from referral.permissions import Permission
+from referral.queries.companies import has_companies
 from referral.queries.settings import is_demo
 from referral.signin import FOREIGN_PERMISSIONS, load_viewer, prepare_sign_in
 from referral.views.blueprint import blueprint as referral_pages
@@ -72,7 +73,7 @@ def create_app(settings: Mapping[str, object] | None = None) -> Flask:
     Environment: LEDGER_DATABASE_URL (default: SQLite in instance/), LEDGER_SECRET_KEY (needed, 32
     characters or more), LEDGER_DEMO=1, LEDGER_TRUSTED_HOSTS (comma separated), LEDGER_PROXIES (number of
     trusted proxies). Raises CannotStart without a secret key or trusted hosts, or where the database holds the demo's data
-    and this is no demo.
+    and this is no demo, or the other way round.
     """
     app = Flask(__name__, template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static"))
     app.config.from_mapping(_from_environment())
@@ -157,9 +158,13 @@ def _demo_secret() -> str:
 
 def _guard_demo(app: Flask) -> None:
     """A demo's data is never served as the real thing, and the demo never touches real data."""
-    if app.config["DEMO"] or app.config.get("TESTING"):
+    if app.config.get("TESTING") or not inspect(db.engine).has_table("setting"):
         return
-    if inspect(db.engine).has_table("setting") and read(is_demo):
+    if app.config["DEMO"] and read(has_companies) and not read(is_demo):
+        raise CannotStart(
+            "This database holds real data, and the demo shows every mail. Start without LEDGER_DEMO, or use another."
+        )
+    if not app.config["DEMO"] and read(is_demo):
         raise CannotStart(
             "This database holds the demo's invented data. Start with LEDGER_DEMO=1, or use another."
         )

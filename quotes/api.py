@@ -155,7 +155,12 @@ def start_revision(said: Said, ref: str) -> tuple[Answer, Headers]:
 @blueprint.arguments(quote_schemas.SaveDraftSchema)
 @blueprint.response(200, quote_schemas.RevisionHeadSchema)
 @blueprint.refuses(
-    "revision_immutable", "stale_draft", "model_number_unknown", "not_list_price", "price_list_missing"
+    "revision_immutable",
+    "stale_draft",
+    "model_number_unknown",
+    "not_list_price",
+    "price_list_missing",
+    "amount_too_large",
 )
 def save_draft(said: Said, ref: str, revision_number: int) -> Answer:
     """Save the whole content of a draft; prices come from the list valid today."""
@@ -183,6 +188,7 @@ def save_draft(said: Said, ref: str, revision_number: int) -> Answer:
     "account_number_unknown_for_dealer",
     "model_number_unknown",
     "price_list_missing",
+    "amount_too_large",
 )
 def submit_revision(said: Said, ref: str, revision_number: int) -> Answer:
     """Give a draft to the dealer to decide on; nothing of it changes any more."""
@@ -295,6 +301,7 @@ def decline_revision(said: Said, ref: str, revision_number: int) -> Answer:
     "not_on_revision",
     "exceeds_approved_qty",
     "empty_order",
+    "amount_too_large",
     keyed=True,
 )
 def place_order(said: Said, ref: str, revision_number: int) -> tuple[Answer, Headers]:

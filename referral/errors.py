@@ -16,6 +16,7 @@ REFUSALS: Mapping[str, str] = MappingProxyType(
         "account_number_unknown_for_dealer": "This account number is not one of the dealer's.",
         "admin_exists": "The program has an admin already. Let them invite, or use --recovery.",
         "already_cancelled": "This quantity is cancelled already.",
+        "amount_too_large": "This adds up to more than the ledger can keep.",
         "attestation_missing": "Confirm every statement before you go on.",
         "code_taken": "This code is taken; choose another.",
         "digest_mismatch": "The content changed since you opened it. Read it again.",

@@ -189,6 +189,11 @@ class DayField(DateField):
         """Take a day from 2000 to 2099."""
         super().__init__(label, _needed(optional, [_is_near]), **kwargs)
 
+    def _value(self) -> str:
+        if self.raw_data:
+            return clean_line(str(self.raw_data[0]))[:LINE_LENGTH]
+        return "" if self.data is None else self.data.isoformat()
+
 
 def _is_near(_form: object, field: Field) -> None:
     if field.data is not None and not EARLIEST_DAY <= field.data <= LATEST_DAY:
@@ -207,3 +212,7 @@ class TicksField(SelectMultipleField):
 
     widget = ListWidget(prefix_label=False)
     option_widget = CheckboxInput()
+
+    def __init__(self, label: str, **kwargs: Any) -> None:
+        """Take some of the choices."""
+        super().__init__(label, invalid_choice_message="Choose from the list.", **kwargs)

@@ -7,12 +7,14 @@ from fractions import Fraction
 
 MAX_CENTS = 99_999_999_999_99
 """The largest amount a person may type: 99,999,999,999.99."""
+MAX_TOTAL_CENTS = 9_999_999_999_999_99
+"""The largest sum of a document or an account: thousands of them stay a number every database can add."""
 MAX_QUANTITY = 100_000
 RATE_ONE = 10_000
 """Rates are integers of ten-thousandths: 10_000 is 1.0000."""
 
-_AMOUNT = re.compile(r"\A(-?)\$?\s?([0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,14})(?:\.([0-9]{1,2}))?\Z", re.ASCII)
-_QUANTITY = re.compile(r"\A(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,9})\Z", re.ASCII)
+_AMOUNT = re.compile(r"\A(-?)\$?\s?([0-9]{1,3}(?:,[0-9]{3}){1,4}|[0-9]{1,14})(?:\.([0-9]{1,2}))?\Z", re.ASCII)
+_QUANTITY = re.compile(r"\A(?:[0-9]{1,3}(?:,[0-9]{3}){1,2}|[0-9]{1,9})\Z", re.ASCII)
 _RATE = re.compile(r"\A([0-9]{1,3})(?:\.([0-9]{1,4}))?\Z", re.ASCII)
 
 

@@ -54,7 +54,7 @@ class SettingRule:
 
 
 def _zone(text: str) -> str:
-    if text not in zoneinfo.available_timezones():
+    if text not in zoneinfo.available_timezones() - {"localtime"}:
         raise NotANumber("Type a time zone such as America/New_York.")
     return text
 

@@ -25,6 +25,7 @@ from flask_security import (
 from flask_security.datastore import UserDatastore
 from flask_wtf.csrf import CSRFProtect
 from sqlalchemy.orm import Session
+from werkzeug.exceptions import UnsupportedMediaType
 from wtforms import ValidationError
 
 from referral.clock import now
@@ -265,7 +266,14 @@ def prepare_sign_in(app: Flask) -> None:
     # Programs use the API with its own tokens: sign-in speaks to people only.
     security.want_json(lambda _request: False)
     app.login_manager.request_loader(lambda _request: None)  # type: ignore[attr-defined] # Flask-Login's place
+    app.before_request(_take_forms_alone)
     app.after_request(_see_other)
+
+
+def _take_forms_alone() -> None:
+    """Refuse JSON at the sign-in pages: Flask-Security would read it, and unchecked. Programs have the API."""
+    if request.blueprint == "security" and request.is_json:
+        raise UnsupportedMediaType("Send the form of the page.")
 
 
 def _see_other(response: Response) -> Response:

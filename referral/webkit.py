@@ -40,6 +40,7 @@ STATUS: Mapping[str, int] = {
     "file_has_errors": 422,
     "idempotency_key_reused": 422,
     "invalid_input": 422,
+    "amount_too_large": 422,
     "levels_invalid": 422,
     "model_number_unknown": 422,
     "not_list_price": 422,

@@ -2,11 +2,12 @@
 //   [data-themes], [data-keys]  the switches of the footer, kept in localStorage
 //   [data-search]               the field that the key / goes to (else the first search field)
 //   table[data-grid]            Enter: same column, next row (Shift+Enter: row before); on the last row it clicks
-//                               [data-grid-add] of the same form; Ctrl+Enter sends the form;
+//                               [data-grid-add] beside the table; Ctrl+Enter sends the form;
 //                               Alt+ArrowUp, Alt+ArrowDown click [data-move=up], [data-move=down] of the row
 //   [data-drop]                 takes a dropped file into its file field
-//   [data-announce]             its text is read out after htmx put it on the page
-//   [data-focus]                gets the focus after htmx put it on the page
+//   [data-announce]             its text is read out, unseen, after htmx put it on the page
+//   .action-bar a[href^="#"]    a bar fixed at the bottom of a phone goes away while what it leads to is in view
+//   [data-focus]                gets the focus, its text selected, after htmx put it on the page
 'use strict';
 (() => {
   const root = document.documentElement;
@@ -78,7 +79,7 @@
       if (event.ctrlKey || event.metaKey) { form?.requestSubmit(); return; }
       const next = neighbour(cell, event.shiftKey ? -1 : 1);
       if (next) { next.focus(); next.select?.(); }
-      else if (!event.shiftKey) form?.querySelector('[data-grid-add]')?.click();
+      else if (!event.shiftKey) cell.closest('.table-wrap').parentElement.querySelector(':scope > p [data-grid-add]')?.click();
     }
   };
 
@@ -115,10 +116,19 @@
     }
   };
 
+  const wireBar = () => {
+    const link = document.querySelector('.page-actions.action-bar a[href^="#"]');
+    const target = link && document.getElementById(link.hash.slice(1));
+    if (!target) return;
+    new IntersectionObserver(([seen]) => link.parentElement.classList.toggle('is-reached', seen.isIntersecting)).observe(target);
+  };
+
   const afterSwap = () => {
     wireTables();
     for (const word of document.querySelectorAll('.drop-word')) word.hidden = false;
-    unseen('[data-error-summary], [data-focus]')?.focus();
+    const next = unseen('[data-error-summary], [data-focus]');
+    next?.focus();
+    next?.select?.();  // so that typing replaces the quantity of 1
   };
   // Each piece of news is told once, so that a later swap elsewhere does not take the focus away.
   const unseen = (selector) => {
@@ -131,11 +141,11 @@
   document.addEventListener('keydown', gridKeys);
   document.addEventListener('submit', holdButtons);
   for (const type of ['dragover', 'dragleave', 'drop']) document.addEventListener(type, drop);
-  document.addEventListener('DOMContentLoaded', () => { wireFooter(); afterSwap(); });
+  document.addEventListener('DOMContentLoaded', () => { wireFooter(); wireBar(); afterSwap(); });
   document.addEventListener('htmx:after:swap', () => {
     afterSwap();
     const news = unseen('[data-announce]');
-    if (news) document.getElementById('live').textContent = news.textContent;
+    if (news) document.getElementById('news').textContent = news.textContent;
   });
   addEventListener('resize', wireTables);
   addEventListener('pageshow', () => document.querySelectorAll('form[data-sent]').forEach(releaseButtons));

@@ -16,7 +16,7 @@ from schemathesis.checks import (
     status_code_conformance,
 )
 
-from quotes.operations import cancellations, decisions, orders, price_lists, quotes
+from quotes.operations import cancellations, decisions, orders, price_lists, quotes, submissions
 from quotes.schemas import orders as order_schemas
 from quotes.schemas import price_lists as price_list_schemas
 from quotes.schemas import quotes as quote_schemas
@@ -55,7 +55,7 @@ VERBS = [
     (quotes.start_quote, quote_schemas.StartQuoteSchema, {}, "referral_ref"),
     (quotes.start_revision, quote_schemas.StartRevisionSchema, {}, "ref"),
     (quotes.save_draft, quote_schemas.SaveDraftSchema, {"lines": []}, "ref revision_number"),
-    (quotes.submit_revision, quote_schemas.SubmitRevisionSchema, {}, "ref revision_number"),
+    (submissions.submit_revision, quote_schemas.SubmitRevisionSchema, {}, "ref revision_number"),
     (decisions.approve_revision, quote_schemas.ApproveRevisionSchema, DIGEST | {"account_number": "1", "name": "a"},
      "ref revision_number evidence"),
     (decisions.request_changes, quote_schemas.RequestChangesSchema, DIGEST, "ref revision_number"),

@@ -18,7 +18,7 @@ from referral.db import locked
 from referral.errors import Refusal
 from referral.ids import new_id
 from referral.models import Company
-from referral.operations.records import guard_permission, guard_reason, record_event
+from referral.operations.records import guard_permission, guard_reason, guard_total, record_event
 from referral.permissions import Permission, Viewer
 from referral.queries.settings import setting_on, today
 
@@ -50,8 +50,8 @@ def post_entry(
     """The dealer's account moves by `amount_cents` and its issuance account by the negation.
 
     The same idempotency key of the same dealer answers with the entry posted before, or raises
-    Refusal(idempotency_key_reused) where anything but the instant and the actor differs. Both heads are
-    locked, the dealer's account first.
+    Refusal(idempotency_key_reused) where anything but the instant and the actor differs. Raises
+    Refusal(amount_too_large). Both heads are locked, the dealer's account first.
     """
     head = _locked_head(tx, at, dealer_id, program_year, account_kind)
     contra = _locked_head(tx, at, dealer_id, program_year, AccountKind.ISSUANCE)
@@ -135,6 +135,7 @@ def _locked_head(
 def _next_posting(head: LedgerAccount, entry: LedgerEntry, side: int) -> LedgerPosting:
     head.sequence += 1
     head.balance_cents += side * entry.amount_cents
+    guard_total(head.balance_cents)
     head.digest = posting_digest(
         previous=head.digest,
         dealer_id=head.dealer_id,
@@ -176,7 +177,7 @@ def record_other_purchase(
 
     `document` names the source, such as an invoice number; an amount below zero takes back. Raises
     Refusal(forbidden), (not_found), (reason_required), (invalid_input), (idempotency_key_missing),
-    (idempotency_key_reused).
+    (idempotency_key_reused), (amount_too_large).
     """
     return _post_by_hand(
         tx,
@@ -209,7 +210,7 @@ def adjust_credit(
     """A mistake is answered by an adjustment of the dealer's sales credit, never by a change.
 
     Raises Refusal(forbidden), (not_found), (reason_required), (invalid_input), (idempotency_key_missing),
-    (idempotency_key_reused).
+    (idempotency_key_reused), (amount_too_large).
     """
     return _post_by_hand(
         tx,

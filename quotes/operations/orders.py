@@ -51,7 +51,7 @@ def place_order(
     answers with the same order. Raises Refusal(forbidden), (not_found), (idempotency_key_missing),
     (idempotency_key_reused), (stale_revision), (revision_not_approved), (quote_expired),
     (services_not_agreed), (account_not_qualified), (account_number_unknown_for_dealer),
-    (not_on_revision), (exceeds_approved_qty), (empty_order). Program rules, section 6.
+    (not_on_revision), (exceeds_approved_qty), (empty_order), (amount_too_large). Program rules, section 6.
     """
     guard_permission(actor, Permission.ORDER_ENTER)
     if not idempotency_key.strip():

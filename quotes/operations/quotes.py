@@ -26,7 +26,7 @@ from referral.errors import Problem, Refusal
 from referral.ids import new_id
 from referral.models import Referral
 from referral.money import format_cents
-from referral.operations.records import guard_permission, next_number, record_event
+from referral.operations.records import guard_permission, guard_total, next_number, record_event
 from referral.permissions import CompanyKind, Permission, Viewer
 from referral.queries.companies import is_qualified_on
 from referral.queries.referrals import dealer_of_number, referrals_seen_by
@@ -226,8 +226,8 @@ def save_draft(
     """The draft says exactly this. Prices come from the list valid today; a given one must equal it.
 
     `draft_version` is the version the editor read (None does not check). Raises Refusal(forbidden),
-    (not_found), (revision_immutable), (stale_draft), (invalid_input), and with one problem a line:
-    (model_number_unknown), (not_list_price).
+    (not_found), (revision_immutable), (stale_draft), (invalid_input), (amount_too_large), and with one
+    problem a line: (model_number_unknown), (not_list_price).
     """
     guard_permission(actor, Permission.QUOTE_BUILD)
     quote = locked_quote(tx, actor, ref)
@@ -241,6 +241,9 @@ def save_draft(
         raise Refusal("invalid_input", f"A revision has at most {MAX_LINES:,} lines.", "lines")
     price_list = price_list_on(tx, today(tx, at))
     priced = at_list_price(tx, price_list, content_lines_before(tx, quote), lines)
+    guard_total(
+        sum(line.amount_cents for line in priced) + sum(service.amount_cents for service in services), "lines"
+    )
     _clear_content(tx, revision)
     _add_lines(tx, revision, priced)
     _add_services(tx, revision, [] if has_no_services else services)

@@ -19,13 +19,14 @@ from quotes.operations.quotes import (
 from quotes.queries.price_lists import price_list_on
 from quotes.queries.quotes import (
     content_lines,
+    content_services,
     revision_digests,
 )
 from quotes.rules import ContentLine, last_valid_day
 from quotes.states import REVISION_MOVES, RevisionState
 from referral.errors import Refusal
 from referral.models import Referral
-from referral.operations.records import guard_permission, queue_mail_to_role, record_event
+from referral.operations.records import guard_permission, guard_total, queue_mail_to_role, record_event
 from referral.permissions import Permission, Role, Viewer
 from referral.queries.companies import check_account_number, is_qualified_on
 from referral.queries.settings import today, whole_number_setting
@@ -39,7 +40,8 @@ def submit_revision(
 
     An earlier revision that waits or was sent back is superseded. Raises Refusal(forbidden), (not_found),
     (revision_immutable), (stale_draft), (empty_quote), (account_not_qualified),
-    (account_number_missing), (account_number_unknown_for_dealer), (model_number_unknown).
+    (account_number_missing), (account_number_unknown_for_dealer), (model_number_unknown),
+    (amount_too_large).
     """
     guard_permission(actor, Permission.QUOTE_BUILD)
     quote = locked_quote(tx, actor, ref)
@@ -59,6 +61,8 @@ def submit_revision(
     price_list = price_list_on(tx, day)
     typed = [LineInput(row.model_number, row.quantity, row.room, row.line_id) for row in lines]
     lines = tuple(at_list_price(tx, price_list, frozenset(row.line_id for row in lines), typed))
+    services = content_services(tx, quote, revision_number)
+    guard_total(sum(row.amount_cents for row in lines) + sum(row.amount_cents for row in services))
     for line in lines:
         tx.execute(
             sa.update(RevisionLine)

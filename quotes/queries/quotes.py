@@ -39,8 +39,9 @@ from quotes.states import RevisionState, ServicesState
 from referral.errors import Refusal
 from referral.ids import PublicNumber
 from referral.models import Company, Referral, User
-from referral.permissions import CompanyKind, Viewer
+from referral.permissions import CompanyKind, Role, Viewer
 from referral.queries.companies import account_numbers_on
+from referral.queries.people import names_with_role
 from referral.queries.referrals import dealer_of_number
 from referral.queries.settings import creditable_categories, today, whole_number_setting
 
@@ -251,6 +252,8 @@ class QuotePage:
     """The dealer's account numbers of today, for the account to choose from."""
     is_mine_to_build: bool
     is_mine_to_decide: bool
+    deciders: tuple[str, ...]
+    """Who of the viewer's company may decide, where that is next."""
     is_orderable: bool
     is_newest: bool
 
@@ -317,9 +320,10 @@ def _quote_page(
         if row.number < revision.number and row.state is not RevisionState.DRAFT
     ]
     names = _names(tx, revision.submitted_by, revision.decided_by)
-    is_newest = revision.number == revisions[-1].number
     state = shown_state(revision.state, revision.expires_on, day)
     has_rest = any(row.remaining_quantity for row in rows)
+    is_theirs = viewer.acts_as(CompanyKind.DEALER) and quote.dealer_id == viewer.company_id
+    may_decide = is_theirs and state == "submitted"
     return QuotePage(
         ref=str(PublicNumber("Q", dealer.code, quote.number)),
         referral_ref=str(PublicNumber("R", dealer.code, referral.number)),
@@ -355,13 +359,12 @@ def _quote_page(
         approval=tx.get(Approval, (quote.dealer_id, quote.id, revision.number)),
         dealer_numbers=account_numbers_on(tx, quote.dealer_id, day),
         is_mine_to_build=sees_drafts(viewer, quote),
-        is_mine_to_decide=viewer.acts_as(CompanyKind.DEALER)
-        and quote.dealer_id == viewer.company_id
-        and state == "submitted",
+        is_mine_to_decide=may_decide,
+        deciders=names_with_role(tx, company_id=dealer.id, role=Role.DEALER_APPROVER) if may_decide else (),
         is_orderable=state == "approved"
         and has_rest
         and revision.services_state in {ServicesState.NONE, ServicesState.AGREED},
-        is_newest=is_newest,
+        is_newest=revision.number == revisions[-1].number,
     )
 
 

@@ -37,6 +37,8 @@ NOTE_LENGTH = 2_000
 DRAFT_VERSION_MAX = 1_000_000_000
 SHOWN_STATES = (*(state.value for state in RevisionState), "expired")
 """As shown: a waiting or approved revision past its last day is expired."""
+LISTED_STATES = (*SHOWN_STATES, "ordered")
+"""As lists of quotes show it: an approved revision of which everything is ordered is ordered."""
 
 # lists ------------------------------------------------------------------------------------------
 
@@ -60,7 +62,7 @@ class QuoteRowSchema(AnswerSchema):
 
     id = fields.String(attribute="ref")
     revision = fields.Integer()
-    state = fields.String(validate=validate.OneOf(SHOWN_STATES))
+    state = fields.String(validate=validate.OneOf(LISTED_STATES))
     project_name = fields.String()
     place = fields.String()
     dealer_name = fields.String()

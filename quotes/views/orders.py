@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from uuid import UUID, uuid4
 
 from flask import flash, g, redirect, render_template, request, url_for
 
+from ledger.queries.statements import sees_credit_of
 from quotes.forms.orders import CancelOrderForm, ConfirmCancellationForm, PlaceOrderForm
 from quotes.operations import cancellations
 from quotes.operations import orders as operations
@@ -28,7 +30,8 @@ def orders() -> str:
     """List orders, newest first; of one quote where it is named."""
     quote_ref = clean_line(request.args.get("quote", ""))
     page = ask(orders_page, viewer=current_viewer(), quote_ref=quote_ref, after=request.args.get("after"))
-    return render_template("quotes/orders.html", page=page, quote_ref=quote_ref)
+    sees_credit = partial(sees_credit_of, current_viewer())
+    return render_template("quotes/orders.html", page=page, quote_ref=quote_ref, sees_credit=sees_credit)
 
 
 @blueprint.get("/orders/<ref>")

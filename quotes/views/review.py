@@ -9,6 +9,7 @@ from flask import flash, g, redirect, render_template, request, session, url_for
 from flask_wtf import FlaskForm
 from werkzeug.wrappers import Response as BaseResponse
 
+from ledger.queries.statements import sees_credit_of
 from quotes.forms.review import ApproveRevisionForm, DeclineRevisionForm, RequestChangesForm
 from quotes.operations import decisions
 from quotes.queries.quotes import QuotePage, quote_page
@@ -72,6 +73,7 @@ def _shown(page: QuotePage) -> dict[str, object]:
         },
         "is_number_known": stated in {fold_account_number(number) for number in page.dealer_numbers},
         "attestations": [texts[name] for name in ATTESTATIONS if name in texts],
+        "shows_credit": sees_credit_of(current_viewer(), page.dealer_code),
         "may_decide": page.is_mine_to_decide and current_viewer().may(Permission.QUOTE_DECIDE),
     }
 

@@ -45,6 +45,9 @@ def add_company(
         raise Refusal("invalid_input", "Use 3 to 8 letters and digits, a letter first.", "code")
     if not kinds:
         raise Refusal("invalid_input", "Choose at least one kind.", "kinds")
+    if CompanyKind.PROGRAM in kinds and len(kinds) > 1:
+        # A dealer's company admin would hand out the program's roles.
+        raise Refusal("invalid_input", "The program's own company is nothing else.", "kinds")
     if tx.scalars(sa.select(Company.id).where(Company.code == code)).first() is not None:
         raise Refusal("code_taken", field="code")
     company = Company(

@@ -203,12 +203,17 @@ def change_user_access(
 def save_credentials(
     tx: Session, *, at: datetime, user_id: UUID, password_hash: str | None, sign_in_id: str
 ) -> None:
-    """The user's password hash and sign-in id are these; API tokens end when the sign-in id changes."""
+    """The user's password hash and sign-in id are these.
+
+    When the sign-in id changes, API tokens end, and wrong passwords for the old one no longer count: by mail
+    there is a way in though a stranger keeps trying.
+    """
     user = locked(tx, sa.select(User).where(User.id == user_id))
     if user is None:
         raise Refusal("not_found")
     if user.sign_in_id != sign_in_id:
         tx.execute(sa.delete(ApiToken).where(ApiToken.user_id == user.id))
+        tx.execute(sa.delete(FailedSignIn).where(FailedSignIn.email_folded == user.email_folded))
         record_event(
             tx, actor=None, at=at, company_id=user.company_id, event="password.changed", subject=user.email
         )

@@ -14,6 +14,7 @@ from referral.db import locked
 from referral.errors import Refusal
 from referral.ids import new_id
 from referral.models import AuditEvent, DealerCounter, OutgoingMail, Upload, User, UserRole
+from referral.money import MAX_TOTAL_CENTS
 from referral.permissions import Permission, Role, Viewer
 
 
@@ -28,6 +29,12 @@ def guard_reason(reason: str, field: str = "reason") -> str:
     if not reason.strip():
         raise Refusal("reason_required", field=field)
     return reason.strip()
+
+
+def guard_total(cents: int, field: str = "") -> None:
+    """Guard: a sum is one that every database keeps and adds. Raises Refusal(amount_too_large)."""
+    if abs(cents) > MAX_TOTAL_CENTS:
+        raise Refusal("amount_too_large", field=field)
 
 
 def record_event(

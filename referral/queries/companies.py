@@ -37,6 +37,11 @@ def is_qualified_on(tx: Session, company_id: UUID, day: date) -> bool:
     )
 
 
+def has_companies(tx: Session) -> bool:
+    """Say whether anybody uses this database."""
+    return tx.scalars(sa.select(Company.id).limit(1)).first() is not None
+
+
 def is_active_on(company: Company, day: date) -> bool:
     """Say whether the company is active on the day (first and last included)."""
     return company.active_from <= day and (company.active_to is None or day <= company.active_to)

@@ -137,6 +137,17 @@ def people_page(tx: Session, *, viewer: Viewer, at: datetime) -> PeoplePage:
     )
 
 
+def names_with_role(tx: Session, *, company_id: UUID, role: Role) -> tuple[str, ...]:
+    """Return the names of the company's active users who have the role, in order."""
+    statement = (
+        sa.select(User.name)
+        .join(UserRole, UserRole.user_id == User.id)
+        .where(User.company_id == company_id, User.is_active, UserRole.role == role)
+        .order_by(User.name, User.id)
+    )
+    return tuple(tx.scalars(statement))
+
+
 def open_invitation(tx: Session, token: str, *, at: datetime) -> tuple[Invitation, Company]:
     """Return the invitation a link stands for. Raises Refusal(invitation_expired)."""
     found = tx.execute(

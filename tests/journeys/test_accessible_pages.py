@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import re
 from collections import Counter
+from contextvars import Context
+from html import unescape
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,13 +22,17 @@ from referral.permissions import Permission
 from referral.queries.people import viewer_of
 from referral.webkit import permission_of
 from tests.journeys.story import YEAR, make_workbook
-from tests.pages import spoken
 from tests.test_grid import FRAGMENTS, is_api, rules
 
 pytestmark = pytest.mark.sqlite_only("what a page looks like does not depend on the database")
 
 AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+EVERYTHING = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+LOOKS = {
+    "type": "rule",
+    "values": ["color-contrast", "target-size", "scrollable-region-focusable", "link-in-text-block"],
+}
+"""What can be wrong at one width or in one theme and right in the other; the rest is the same in both."""
 LOOK = """async (rules) => (await axe.run({runOnly: rules, resultTypes: ['violations']})).violations.flatMap(
   (rule) => rule.nodes.map((node) => `${rule.id}: ${rule.help}: ${node.html}`))"""
 OPEN = "document.querySelectorAll('details').forEach((each) => { each.open = true; })"
@@ -72,21 +78,19 @@ def person_of(tx, key):
     return tx.scalars(sa.select(User).where(User.email == email_of(key))).one()
 
 
-def linked(page):
+def linked(html):
     """The addresses of this site that a page links to."""
-    for element in page.tree.iter("a"):
-        parts = urlsplit(element.get("href", ""))
-        if not parts.scheme and parts.path.startswith("/"):
-            yield parts._replace(fragment="").geturl()
+    for target in re.findall(r'<a [^>]*href="(/[^"]*)"', html):
+        yield urlsplit(unescape(target))._replace(fragment="").geturl()
 
 
 def endpoint_of(app, address):
     return app.url_map.bind("localhost").match(urlsplit(address).path)[0]
 
 
-def first_badge(page):
-    badges = (element for element in page.tree.iter("span") if "badge" in element.get("class", "").split())
-    return next(map(spoken, badges), "")
+def first_badge(html):
+    found = re.search(r'<span class="badge.*?</span>', html, re.DOTALL)
+    return " ".join(re.sub("<[^>]*>", " ", found[0]).split()) if found else ""
 
 
 def find_pages(app, client, starts):
@@ -99,13 +103,15 @@ def find_pages(app, client, starts):
             continue
         fetched.add(address)
         times[endpoint] += 1
-        page = client.get(address, status=None)
-        assert page.status in {200, 302, 303}, (address, page.status)
-        if page.status > 300:
-            waiting.append(page.location)
+        answer = Context().run(client.flask.get, address)  # an open one would lend it another person
+        assert answer.status_code in {200, 302, 303}, (address, answer.status_code)
+        if answer.status_code > 300:
+            waiting.append(answer.location)
             continue
-        found.setdefault((endpoint, first_badge(page)), address)
-        waiting += linked(page)
+        found.setdefault((endpoint, first_badge(answer.text)), address)
+        waiting += linked(answer.text)
+        if endpoint == "quotes.edit_draft":  # whose button leads there
+            waiting.append(f"{address}/check")
     return found
 
 
@@ -147,14 +153,11 @@ def test_every_page_of_a_kind_of_user_is_accessible(kind, app, tx, client, brows
         missing |= expected(app, tx, person)
         page = browse(person, reduced_motion="reduce")
         page.context.add_init_script(path=AXE)
-        for key, address in found.items():
-            if key in seen:
-                continue
-            seen.add(key)
-            faults += look_at(page, address)
+        faults += [fault for key in found.keys() - seen for fault in look_at(page, found[key])]
+        seen |= found.keys()
+        browse.faults = [fault for fault in browse.faults if AXE.name not in fault]  # what axe itself tries
     missing -= {endpoint for endpoint, _ in seen}
     assert not missing, f"no link leads to {sorted(missing)}"
-    browse.faults = [fault for fault in browse.faults if AXE.name not in fault]  # what axe itself tries
     assert not faults, "\n".join(faults)
 
 
@@ -163,10 +166,10 @@ def look_at(page, address):
     faults = []
     page.goto(address)
     page.evaluate(OPEN)
-    for width, scheme in ((1280, "light"), (390, "dark")):
+    for width, scheme, rules_ in ((1280, "light", EVERYTHING), (390, "dark", LOOKS)):
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme=scheme)
-        faults += [f"{address} at {width} px, {scheme}: {fault}" for fault in page.evaluate(LOOK, RULES)]
+        faults += [f"{address} at {width} px, {scheme}: {fault}" for fault in page.evaluate(LOOK, rules_)]
     page.set_viewport_size({"width": 320, "height": 900})
     if wider := page.evaluate(SIDEWAYS):
         faults.append(f"{address}: {wider} px wider than a screen of 320 px")

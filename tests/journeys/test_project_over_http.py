@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from contextvars import Context
 
 import pytest
 
@@ -219,7 +220,7 @@ def export(admin):
     assert story.CREDIT in page.text
     assert "Balanced" in page.text
     address = page.link("Export to Excel")
-    with admin.flask.get(address) as answer:
+    with Context().run(admin.flask.get, address) as answer:
         story.check_year(answer.get_data())
 
 
