@@ -15,7 +15,7 @@ from flask import Flask, Response, current_app, g, redirect, render_template, re
 from flask_wtf import FlaskForm
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.orm import Session
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 from werkzeug.wrappers import Response as BaseResponse
 
 from referral.db import read, write
@@ -216,7 +216,7 @@ def _refusal_page(refusal: Refusal) -> tuple[str, int]:
 
 def _on_http_error(error: HTTPException) -> Any:
     status = error.code or 500
-    if status < 400:
+    if status < 400 or isinstance(error, SecurityError):  # for a foreign host no page can build its links
         return error
     if status == 404:
         return _on_refusal(Refusal("not_found"))

@@ -140,6 +140,14 @@ def test_a_new_password_ends_the_wait_that_a_stranger_caused(client, world, tx):
     client.sign_in_by_form(world.dealer.email, new)
 
 
+@pytest.mark.parametrize("path", ["/sign-in", "/nothing", "/api/v1/me"])
+def test_a_foreign_host_gets_a_plain_no(path, make_app):
+    client = make_app(TRUSTED_HOSTS=["localhost"]).test_client()
+    answer = client.get(path, headers={"Host": "evil.example"})
+    assert answer.status_code == 400
+    assert "Content-Security-Policy" in answer.headers
+
+
 # who sees and may what ----------------------------------------------------------------------------
 
 

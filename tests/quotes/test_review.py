@@ -93,6 +93,8 @@ def test_a_dealers_viewer_reads_without_a_form(
     assert "Your decision" not in page.text
     client.post(f"/quotes/{ref}/revisions/1/approve", answers(world, digest=world.digest(ref)), status=403)
     assert state_of(tx) == "submitted"
+    assert f"{world.dealer.name} can approve it or ask for changes" in page.text
+    assert client.get("/").all(".//h1") == ["1 quote waits for an approver of your company"]
 
 
 def test_another_company_finds_no_such_quote(client: PageClient, tx: Session, world: World, ref: str) -> None:
