@@ -51,7 +51,7 @@ demo-reset: $(VENV)/run.stamp
 	@$(PREPARE)
 
 test: programs check
-	@$(PY) -m pytest -n 2 $(ARGS)
+	@$(PY) -m pytest -q -n 2 $(ARGS)
 
 check: $(VENV)/test.stamp
 	@$(PY) -m ruff check --quiet .
