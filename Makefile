@@ -92,7 +92,7 @@ programs:
 	missing=; \
 	has "$$CHROMIUM" chromium chromium-browser google-chrome google-chrome-stable \
 		"/Applications/Google Chrome.app/Contents/MacOS/Google Chrome" \
-		/Applications/Chromium.app/Contents/MacOS/Chromium || missing="chromium"; \
+		/Applications/Chromium.app/Contents/MacOS/Chromium || missing="chromium fonts-liberation"; \
 	has "$$SOFFICE" soffice libreoffice /Applications/LibreOffice.app/Contents/MacOS/soffice \
 		|| missing="$$missing libreoffice-calc"; \
 	[ -z "$$missing" ] || { $(call apt,$$missing,The tests need $$missing: install what is named here; if it lies in an unusual place put its path into CHROMIUM or SOFFICE.); }
