@@ -10,7 +10,6 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ledger.operations.entries import Source, post_entry
-from ledger.rules import reversal_cents
 from ledger.states import AccountKind, EntryKind
 from quotes.models import Cancellation, CancellationLine, Order, Quote
 from quotes.operations.orders import said_quantities, within
@@ -140,7 +139,7 @@ def _make_cancellation(
             cancellation_number=cancellation.number,
             line_id=line.line_id,
             quantity=quantity,
-            credit_cents=_taken_back(line, quantity, order.credit_rate),
+            credit_cents=line.taken_back_cents(quantity, order.credit_rate),
         )
         for line, quantity in chosen
     ]
@@ -169,15 +168,3 @@ def _cancelled(
     """Return the lines with the units to cancel, each within what is ordered and not cancelled."""
     wanted = within({line.line_id: line.open_quantity for line in lines}, quantities, "exceeds_ordered_qty")
     return [(line, wanted[line.line_id]) for line in lines if line.line_id in wanted]
-
-
-def _taken_back(line: OrderLineRow, quantity: int, credit_rate: int) -> int:
-    """Return what a partial reversal takes back of a line, so that the last one ends at 0."""
-    if not line.is_creditable:
-        return 0
-    return reversal_cents(
-        line.list_price_cents,
-        line.open_quantity - quantity,
-        credit_rate,
-        line.credit_cents - line.reversed_cents,
-    )

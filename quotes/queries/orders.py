@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
 from ledger.queries.statements import dealers_seen_by, sees_credit_of
-from ledger.rules import digest_of, line_credit_cents
+from ledger.rules import digest_of, line_credit_cents, reversal_cents
 from quotes.models import (
     Approval,
     Cancellation,
@@ -173,6 +173,17 @@ class OrderLineRow:
     def open_quantity(self) -> int:
         """What is ordered and not cancelled."""
         return self.quantity - self.cancelled_quantity
+
+    def taken_back_cents(self, quantity: int, credit_rate: int) -> int:
+        """Return the credit that cancelling these units takes back, so that the last one ends at 0."""
+        if not self.is_creditable:
+            return 0
+        return reversal_cents(
+            self.list_price_cents,
+            self.open_quantity - quantity,
+            credit_rate,
+            self.credit_cents - self.reversed_cents,
+        )
 
 
 @dataclass(frozen=True)

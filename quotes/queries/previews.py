@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from ledger.rules import line_credit_cents, reversal_cents
+from ledger.rules import line_credit_cents
 from quotes.queries.orders import OrderLineRow, OrderPage
 from quotes.queries.quotes import LineRow, QuotePage
 
@@ -82,10 +82,7 @@ def cancellation_preview(page: OrderPage, quantities: Mapping[UUID, int] | None)
     for row in page.lines:
         wanted = row.open_quantity if quantities is None else quantities.get(row.line_id, 0)
         quantity = min(wanted, row.open_quantity)
-        posted = row.credit_cents - row.reversed_cents
-        left = row.open_quantity - quantity
-        rate = page.order.credit_rate
-        credit = reversal_cents(row.list_price_cents, left, rate, posted) if row.is_creditable else 0
+        credit = row.taken_back_cents(quantity, page.order.credit_rate)
         lines.append(CancelledLine(row, quantity, row.list_price_cents * quantity, credit))
     return CancellationPreview(
         lines=tuple(lines),

@@ -18,6 +18,7 @@ from referral.models import (
 )
 from referral.permissions import Viewer
 from referral.queries.settings import setting_on, today
+from referral.rules import is_valid_on
 from referral.text import fold_account_number
 
 
@@ -44,7 +45,7 @@ def has_companies(tx: Session) -> bool:
 
 def is_active_on(company: Company, day: date) -> bool:
     """Say whether the company is active on the day (first and last included)."""
-    return company.active_from <= day and (company.active_to is None or day <= company.active_to)
+    return is_valid_on(day, company.active_from, company.active_to)
 
 
 def account_numbers_on(tx: Session, dealer_id: UUID, day: date) -> tuple[str, ...]:

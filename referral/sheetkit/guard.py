@@ -52,7 +52,7 @@ _DAMAGED = (
     expat.ExpatError,
     EOFError,
     LookupError,
-    NotImplementedError,
+    NotImplementedError,  # zipfile's answer to a way of packing it does not know
     OSError,
     OverflowError,
     RuntimeError,
