@@ -3,6 +3,7 @@
 SHELL := /bin/sh
 PORT ?= 8000
 VENV ?= .venv
+BENCH_VENV ?= .venv-bench
 ARGS ?=
 
 PY := $(VENV)/bin/python
@@ -25,12 +26,13 @@ apt = if [ -e /etc/debian_version ] && [ "$$(id -u)" = 0 ] && command -v apt-get
 	</dev/null >/dev/null 2>&1 || { echo "apt-get could not install $(1). $(2)" >&2; exit 1; }; \
 	else echo "$(2)" >&2; exit 1; fi
 
-.PHONY: help run demo-reset test check format lock programs clean
+.PHONY: help run demo-reset test bench check format lock programs clean
 
 help:
 	@echo "make run         the demo on http://127.0.0.1:$(PORT) (another port: make run PORT=8001)"
 	@echo "make demo-reset  throw the demo's database away and load it anew"
 	@echo "make test        everything: make check, then all tests (some: make test ARGS='tests/ledger -k close')"
+	@echo "make bench       how fast it is, beside others (some: make bench ARGS='posting reads'; quicker: ARGS=--quick)"
 	@echo "make check       ruff and mypy"
 	@echo "make format      let ruff put the code in order"
 	@echo "make lock        resolve the requirements anew"
@@ -53,6 +55,10 @@ demo-reset: $(VENV)/run.stamp
 test: programs check
 	@$(PY) -m pytest -q -n 2 $(ARGS)
 
+# The peers have an environment of their own: they bring Django and more, which nothing else needs.
+bench: $(BENCH_VENV)/bench.stamp
+	@$(BENCH_VENV)/bin/python -m bench $(ARGS)
+
 check: $(VENV)/test.stamp
 	@$(PY) -m ruff check --quiet .
 	@$(PY) -m ruff format --quiet --check . || { echo "Some files are not in order: make format." >&2; exit 1; }
@@ -72,6 +78,13 @@ $(VENV)/run.stamp: requirements/run.txt
 $(VENV)/test.stamp: requirements/test.txt
 	@$(MAKE) --no-print-directory environment
 	@$(PIP) --no-deps --require-hashes -r requirements/test.txt
+	@touch $@
+
+$(BENCH_VENV)/bench.stamp: requirements/run.txt bench/requirements.txt
+	@$(MAKE) --no-print-directory environment VENV="$(BENCH_VENV)"
+	@$(BENCH_VENV)/bin/python -m pip install -qq --disable-pip-version-check --no-input --no-deps --require-hashes \
+		-r requirements/run.txt
+	@$(BENCH_VENV)/bin/python -m pip install -qq --disable-pip-version-check --no-input -r bench/requirements.txt
 	@touch $@
 
 # An environment whose interpreter is gone or too old is made anew.
@@ -106,5 +119,5 @@ lock:
 		$$([ $$name = test ] && echo "-c run.txt") -o $$name.txt $$name.in || exit 1; done
 
 clean:
-	@rm -rf "$(VENV)" .mypy_cache .pytest_cache .ruff_cache .hypothesis "$(DEMO_FILE)" "$(DEMO_FILE)-wal" "$(DEMO_FILE)-shm"
+	@rm -rf "$(VENV)" "$(BENCH_VENV)" bench/results .mypy_cache .pytest_cache .ruff_cache .hypothesis "$(DEMO_FILE)" "$(DEMO_FILE)-wal" "$(DEMO_FILE)-shm"
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

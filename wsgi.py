@@ -14,26 +14,60 @@ from sqlalchemy import inspect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import ledger.api
-import ledger.cli
-import ledger.views
-import quotes.api
+import ledger.cli.balance
+import ledger.cli.check_export
+import ledger.cli.check_receipt
+import ledger.cli.checkpoint
+import ledger.cli.close
+import ledger.cli.export
+import ledger.cli.group
+import ledger.cli.imports
+import ledger.cli.verify
+import ledger.views.adjustments
+import ledger.views.checkpoints
+import ledger.views.credit
+import ledger.views.disputes
+import ledger.views.entries
+import ledger.views.imports
+import ledger.views.levels
+import ledger.views.period_statements
+import ledger.views.reversals
+import ledger.views.transfers
+import ledger.views.years
+import quotes.api.orders
+import quotes.api.price_lists
+import quotes.api.quotes
 import quotes.cli
 import quotes.views.builder
 import quotes.views.home
 import quotes.views.orders
 import quotes.views.price_lists
+import quotes.views.returns
 import quotes.views.review
+import quotes.views.shipments
 import referral.api
 import referral.cli
 import referral.views.audit
 import referral.views.companies
+import referral.views.exchange_rates
 import referral.views.help
 import referral.views.people
 import referral.views.referrals
 import referral.views.settings
 from demo.cli import demo_cli
+from ledger.queries.checkpoints import checkpoint_faults
+from ledger.queries.dispute_verification import dispute_faults
+from ledger.queries.open_items import ledger_open_items
+from ledger.queries.pair_verification import transfer_faults
 from ledger.queries.verification import ledger_faults
-from ledger.sheets import credit_sheets
+from ledger.queries.year_verification import closing_faults
+from ledger.sheets.year import credit_sheets
+from ledger.views.blueprint import blueprint as ledger_pages
+from quotes.api.blueprint import blueprint as quotes_api
+from quotes.queries.evidence_verification import evidence_faults
+from quotes.queries.explanations import explain_entry
+from quotes.queries.open_items import quote_open_items
+from quotes.queries.outlook import credit_outlook
 from quotes.queries.verification import quote_faults
 from quotes.sheets import order_sheets
 from quotes.views.blueprint import blueprint as quote_pages
@@ -71,7 +105,7 @@ def create_app(settings: Mapping[str, object] | None = None) -> Flask:
     """Return the application. `settings` override what the environment says.
 
     Environment: LEDGER_DATABASE_URL (default: SQLite in instance/), LEDGER_SECRET_KEY (needed, 32
-    characters or more), LEDGER_DEMO=1, LEDGER_TRUSTED_HOSTS (comma separated), LEDGER_PROXIES (number of
+    characters or more), LEDGER_SIGNING_KEY (a PEM file, made where missing; default in instance/), LEDGER_DEMO=1, LEDGER_TRUSTED_HOSTS (comma separated), LEDGER_PROXIES (number of
     trusted proxies). Raises CannotStart without a secret key or trusted hosts, or where the database holds the demo's data
     and this is no demo, or the other way round.
     """
@@ -83,14 +117,25 @@ def create_app(settings: Mapping[str, object] | None = None) -> Flask:
     Migrate(app, db, directory=str(ROOT / "migrations"))
     prepare_sign_in(app)
     prepare_app(app, load_viewer=load_viewer, foreign_permissions=FOREIGN_PERMISSIONS, navigation=NAVIGATION)
-    for blueprint in (referral_pages, ledger.views.blueprint, quote_pages):
+    for blueprint in (referral_pages, ledger_pages, quote_pages):
         app.register_blueprint(blueprint)
-    prepare_api(app, (referral.api.blueprint, ledger.api.blueprint, quotes.api.blueprint))
-    for group in (referral.cli.admin_cli, ledger.cli.ledger_cli, quotes.cli.prices_cli, demo_cli):
+    prepare_api(app, (referral.api.blueprint, ledger.api.blueprint, quotes_api))
+    for group in (referral.cli.admin_cli, ledger.cli.group.ledger_cli, quotes.cli.prices_cli, demo_cli):
         app.cli.add_command(group)
     app.cli.add_command(referral.cli.permissions_command)
     app.extensions["year_sheets"] = (credit_sheets, order_sheets)
-    app.extensions["ledger_checks"] = (ledger_faults, quote_faults)
+    app.extensions["open_items"] = (ledger_open_items, quote_open_items)
+    app.extensions["credit_outlook"] = credit_outlook
+    app.extensions["entry_sources"] = (explain_entry,)
+    app.extensions["ledger_checks"] = (
+        ledger_faults,
+        transfer_faults,
+        closing_faults,
+        checkpoint_faults,
+        dispute_faults,
+        quote_faults,
+        evidence_faults,
+    )
     with app.app_context():
         prepare_engine(db.engine)
         _guard_demo(app)
@@ -106,6 +151,9 @@ def _from_environment() -> dict[str, object]:
     settings: dict[str, object] = {
         "SQLALCHEMY_DATABASE_URI": url,
         "SECRET_KEY": os.environ.get("LEDGER_SECRET_KEY"),
+        "SIGNING_KEY": os.environ.get(
+            "LEDGER_SIGNING_KEY", str(instance / ("demo.signing.pem" if demo else "signing.pem"))
+        ),
         "DEMO": demo,
         "PROXIES": int(os.environ.get("LEDGER_PROXIES", "0")),
         "TRUSTED_HOSTS": [host.strip() for host in hosts.split(",") if host.strip()] or None,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -15,10 +16,19 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from ledger.operations.entries import record_other_purchase
+from ledger.forms.imports import open_credit_sheet
+from ledger.models.accounts import LedgerEntry
+from ledger.operations.disputes import answer_dispute, open_dispute
+from ledger.operations.import_runs import problems_of
+from ledger.operations.imports import begin_import, finish_import, post_credit_rows
 from ledger.operations.levels import set_levels
-from ledger.rules import LevelStep
-from quotes.models import Revision
+from ledger.operations.years import close_dealer_year, finish_closing, start_closing
+from ledger.queries.imports import check_import, keyed_rows
+from ledger.queries.open_items import ledger_open_items
+from ledger.queries.years import dealers_to_close
+from ledger.rules.credit import LevelStep
+from ledger.states import DisputeOutcome, EntryKind
+from quotes.models.quotes import Revision
 from quotes.operations.cancellations import cancel_order
 from quotes.operations.decisions import Evidence, approve_revision, decline_revision, request_changes
 from quotes.operations.orders import place_order
@@ -30,17 +40,21 @@ from quotes.operations.quotes import (
     start_quote,
     start_revision,
 )
+from quotes.operations.returns import return_order
+from quotes.operations.shipments import ship_order
 from quotes.operations.submissions import submit_revision
-from quotes.queries.orders import order_page
+from quotes.queries.open_items import quote_open_items
+from quotes.queries.order_page import order_page
 from quotes.queries.price_lists import NewItem
 from quotes.queries.quotes import quote_page
 from quotes.rules import ATTESTATIONS
-from quotes.states import Category, ServiceKind
+from quotes.states import Category, ReturnReason, ServiceKind
 from referral.errors import Refusal
 from referral.ids import PublicNumber, new_id
 from referral.models import Company, Setting, User
-from referral.money import parse_cents
+from referral.money import parse_cents, parse_exchange_rate
 from referral.operations.companies import add_account_number, add_company, add_qualification
+from referral.operations.exchange_rates import set_dealer_currency, set_exchange_rate
 from referral.operations.people import add_user
 from referral.operations.referrals import (
     accept_referral,
@@ -62,6 +76,7 @@ SIGN_INS = (
     ("dealer viewer", "harbor.tom"),
     ("dealer company admin", "harbor.greta"),
     ("dealer just short of a level", "juniper.maya"),
+    ("dealer quoted in another currency", "maple.odile"),
     ("account builder", "daybreak.jonah"),
     ("account builder of another account", "prism.tova"),
     ("account viewer", "prism.pip"),
@@ -89,6 +104,7 @@ def load_demo(
     loader.add_companies_and_people({key: hash_password(text) for key, text in passwords.items()})
     loader.publish_price_lists()
     loader.set_settings_and_levels()
+    loader.set_exchange_rates()
     for happened_at, step in loader.timeline():
         step(happened_at)
 
@@ -120,6 +136,7 @@ class _Loader:
         self.referrals: dict[str, str] = {}
         self.quotes: dict[str, str] = {}
         self.orders: dict[tuple[str, str], str] = {}
+        self.disputes: dict[str, str] = {}
         self.minutes: dict[date, int] = {}
 
     def instant(self, day: date, at_time: str | None = None) -> datetime:
@@ -173,6 +190,15 @@ class _Loader:
         self.tx.flush()
         admin = self.actor("program.robin")
         for row, _ in rows[1:]:
+            if "currency" in row:
+                set_dealer_currency(
+                    self.tx,
+                    actor=admin,
+                    at=at,
+                    code=row["code"],
+                    currency=row["currency"],
+                    reason="Set up for the demo.",
+                )
             for number in row["account_numbers"]:
                 add_account_number(
                     self.tx,
@@ -216,6 +242,21 @@ class _Loader:
                 valid_from=date.fromisoformat(row["valid_from"]),
                 source=row["file"],
                 source_sha256=hashlib.sha256(content).hexdigest(),
+                currency=row.get("currency"),
+            )
+
+    def set_exchange_rates(self) -> None:
+        for row in self.story["exchange_rates"]:
+            first_day = date.fromisoformat(row["valid_from"])
+            set_exchange_rate(
+                self.tx,
+                actor=self.actor("program.robin"),
+                at=self.instant(first_day),
+                currency=row["currency"],
+                rate=parse_exchange_rate(row["rate"]),
+                valid_from=first_day,
+                reason="Set up for the demo.",
+                source=row["source"],
             )
 
     def set_settings_and_levels(self) -> None:
@@ -264,15 +305,24 @@ class _Loader:
 
     def timeline(self) -> list[tuple[datetime, Callable[[datetime], None]]]:
         """Return every step of the story by date, each with its instant."""
+        purchases = self.story["other_purchases"]
         steps = [
             (self.day_of(action), action.get("at"), self._step(referral, action))
             for referral in self.story["referrals"]
             for action in referral["actions"]
         ]
         steps += [
-            (date.fromisoformat(purchase["on"]), None, self._purchase(purchase))
-            for purchase in self.story["other_purchases"]
+            (date.fromisoformat(day), None, self._purchases([row for row in purchases if row["on"] == day]))
+            for day in sorted({row["on"] for row in purchases})
         ]
+        steps += [
+            (date.fromisoformat(closing["on"]), None, self._close_year(closing))
+            for closing in self.story["closings"]
+        ]
+        for dispute in self.story["disputes"]:
+            steps.append((date.fromisoformat(dispute["on"]), None, self._dispute(dispute)))
+            if answer := dispute.get("answer"):
+                steps.append((date.fromisoformat(answer["on"]), None, self._answer(dispute, answer)))
         steps.sort(key=lambda step: step[0])
         return [(self.instant(day, at_time), step) for day, at_time, step in steps]
 
@@ -281,18 +331,84 @@ class _Loader:
             return date.fromisoformat(said["on"])
         return self.today - timedelta(days=said["days_ago"])
 
-    def _purchase(self, row: dict[str, Any]) -> Callable[[datetime], None]:
+    def _purchases(self, rows: list[dict[str, Any]]) -> Callable[[datetime], None]:
+        """The distributor's list of a day is imported, as an admin does it from a file."""
+
         def step(at: datetime) -> None:
-            record_other_purchase(
+            actor = self.actor("program.robin")
+            sheet = open_credit_sheet(BytesIO(_purchase_list(rows)), f"distributor-{rows[0]['on']}.csv")
+            checked = check_import(self.tx, at=at, file=sheet.file, kind=EntryKind.OTHER_PURCHASE)
+            if checked.refused_count:
+                raise Refusal("file_has_errors", problems=problems_of(checked))
+            started = begin_import(
                 self.tx,
-                actor=self.actor("program.robin"),
+                actor=actor,
                 at=at,
-                dealer_code=row["dealer"],
-                purchased_on=min(date.fromisoformat(row["on"]), date(row["credit_year"], 12, 31)),
-                amount_cents=parse_cents(row["amount"], minimum=-(10**12)),
-                document=row["reference"],
-                reason=row["description"],
-                idempotency_key=row["reference"],
+                kind=checked.kind,
+                filename=sheet.filename,
+                sha256=sheet.file.sha256,
+                row_count=checked.row_count,
+                reason="Distributor's list",
+            )
+            keyed = list(keyed_rows(checked.ground, checked.ordinals, sheet.file))
+            post_credit_rows(self.tx, actor=actor, at=at, started=started, rows=keyed)
+            finish_import(self.tx, actor=actor, at=at, started=started, good_count=checked.good_count)
+
+        return step
+
+    def _close_year(self, row: dict[str, Any]) -> Callable[[datetime], None]:
+        def step(at: datetime) -> None:
+            actor, year = self.actor(row["by"]), row["program_year"]
+            start_closing(
+                self.tx,
+                actor=actor,
+                at=at,
+                program_year=year,
+                reason=row["reason"],
+                open_items=(ledger_open_items, quote_open_items),
+            )
+            for dealer_id in dealers_to_close(self.tx, program_year=year):
+                close_dealer_year(self.tx, actor=actor, at=at, dealer_id=dealer_id, program_year=year)
+            finish_closing(self.tx, actor=actor, at=at, program_year=year)
+
+        return step
+
+    def _dispute(self, row: dict[str, Any]) -> Callable[[datetime], None]:
+        def step(at: datetime) -> None:
+            actor, posting = self.actor(row["by"]), row["posting"]
+            source = posting.get("purchase") or self.orders[tuple(posting["order"])]
+            entry = self.tx.scalars(
+                sa.select(LedgerEntry).where(
+                    LedgerEntry.dealer_id == actor.company_id, LedgerEntry.source == source
+                )
+            ).one()
+            dispute = open_dispute(
+                self.tx,
+                actor=actor,
+                at=at,
+                dealer_code=actor.company_code,
+                program_year=entry.program_year,
+                account_kind=entry.account_kind,
+                sequence=entry.sequence,
+                claimed_cents=None if row["claimed"] is None else parse_cents(row["claimed"]),
+                reason=row["reason"],
+                idempotency_key=f"demo-{row['key']}",
+            )
+            self.disputes[row["key"]] = str(PublicNumber("D", actor.company_code, dispute.number))
+
+        return step
+
+    def _answer(self, row: dict[str, Any], said: dict[str, Any]) -> Callable[[datetime], None]:
+        def step(at: datetime) -> None:
+            answer_dispute(
+                self.tx,
+                actor=self.actor(said["by"]),
+                at=at,
+                ref=self.disputes[row["key"]],
+                outcome=DisputeOutcome(said["outcome"]),
+                words=said["words"],
+                amount_cents=parse_cents(said["amount"]),
+                effective_on=date.fromisoformat(said["effective_on"]),
             )
 
         return step
@@ -454,19 +570,63 @@ class _Loader:
             idempotency_key=f"demo-{row['key']}-{said['order']}",
         )
 
-    def cancel(self, row: dict[str, Any], said: dict[str, Any], actor: Viewer, at: datetime) -> None:
+    def _units(
+        self, row: dict[str, Any], said: dict[str, Any], actor: Viewer, at: datetime
+    ) -> dict[UUID, int] | None:
+        """Return the units that are said of lines of the order's revision; None for all."""
+        if said["lines"] == "all":
+            return None
         ref = self.orders[row["key"], said["order"]]
         number = order_page(self.tx, viewer=actor, ref=ref).order.revision_number
         lines = self._lines(row, number, actor, at)
+        return {lines[line["line"] - 1].line_id: line["quantity"] for line in said["lines"]}
+
+    def ship(self, row: dict[str, Any], said: dict[str, Any], actor: Viewer, at: datetime) -> None:
+        ship_order(
+            self.tx,
+            actor=actor,
+            at=at,
+            ref=self.orders[row["key"], said["order"]],
+            quantities=self._units(row, said, actor, at),
+            shipped_on=at.astimezone(self.zone).date(),
+            carrier=said["carrier"],
+            tracking_number=said["tracking"],
+            idempotency_key=f"demo-{row['key']}-{said['order']}-ship",
+        )
+
+    def take_back(self, row: dict[str, Any], said: dict[str, Any], actor: Viewer, at: datetime) -> None:
+        return_order(
+            self.tx,
+            actor=actor,
+            at=at,
+            ref=self.orders[row["key"], said["order"]],
+            quantities=self._units(row, said, actor, at),
+            reason=ReturnReason(said["reason"]),
+            words=said["words"],
+            idempotency_key=f"demo-{row['key']}-{said['order']}-return",
+        )
+
+    def cancel(self, row: dict[str, Any], said: dict[str, Any], actor: Viewer, at: datetime) -> None:
         cancel_order(
             self.tx,
             actor=actor,
             at=at,
-            ref=ref,
-            quantities={lines[line["line"] - 1].line_id: line["quantity"] for line in said["lines"]},
+            ref=self.orders[row["key"], said["order"]],
+            quantities=self._units(row, said, actor, at),
             reason=said["reason"],
             idempotency_key=f"demo-{row['key']}-{said['order']}-cancel",
         )
+
+
+def _purchase_list(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """Return other purchases as the distributor sends them: a day past the year counts on the year's last."""
+    out = StringIO()
+    writer = csv.writer(out)
+    writer.writerow(("Dealer", "Day", "Amount", "Document"))
+    for row in rows:
+        day = min(row["on"], f"{row['credit_year']}-12-31")
+        writer.writerow((row["dealer"], day, row["amount"], row["reference"]))
+    return out.getvalue().encode()
 
 
 def _day(text: str | None) -> date | None:

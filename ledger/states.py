@@ -30,13 +30,39 @@ class EntryKind(enum.StrEnum):
 
     ORDER = "order"
     CANCELLATION = "cancellation"
+    RETURN = "return"
     ADJUSTMENT = "adjustment"
+    REVERSAL = "reversal"
+    TRANSFER = "transfer"
     OTHER_PURCHASE = "other_purchase"
+    OPENING_CREDIT = "opening_credit"
 
 
 ENTRY_WORDS = {
     EntryKind.ORDER: "Order",
     EntryKind.CANCELLATION: "Cancellation",
+    EntryKind.RETURN: "Return",
     EntryKind.ADJUSTMENT: "Adjustment",
+    EntryKind.REVERSAL: "Reversal",
+    EntryKind.TRANSFER: "Transfer",
     EntryKind.OTHER_PURCHASE: "Other purchase",
+    EntryKind.OPENING_CREDIT: "Earlier credit",
 }
+
+
+class EvidenceKind(enum.StrEnum):
+    """What a row of a dealer's evidence stands for."""
+
+    APPROVAL = "approval"
+    ORDER = "order"
+    CANCELLATION = "cancellation"
+    RETURN = "return"
+    YEAR_CLOSE = "year_close"
+
+
+class DisputeOutcome(enum.StrEnum):
+    """How a dispute ended."""
+
+    UPHELD = "upheld"
+    DISMISSED = "dismissed"
+    WITHDRAWN = "withdrawn"

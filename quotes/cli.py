@@ -23,12 +23,12 @@ prices_cli = AppGroup("prices", help="List price lists, and import one from Exce
 
 @prices_cli.command("list")
 def list_price_lists() -> None:
-    """Print every version, newest first; the one valid today has a star."""
+    """Print every version, newest first; those valid today have a star."""
     for row in read(price_lists_page, at=now()):
         star = "*" if row.is_current else " "
         until = f"to {row.valid_to}" if row.valid_to else "on"
         click.echo(
-            f"{star} {row.version:>4}  from {row.valid_from} {until:<13}  {row.item_count:>7,} items  {row.source}"
+            f"{star} {row.version:>4}  {row.currency}  from {row.valid_from} {until:<13}  {row.item_count:>7,} items  {row.source}"
         )
 
 
@@ -41,8 +41,11 @@ def list_price_lists() -> None:
     type=click.DateTime(["%Y-%m-%d"]),
     help="First day these prices are valid, as 2027-01-01.",
 )
+@click.option(
+    "--currency", metavar="CODE", help="Currency of the prices, as CAD; without it the program's own."
+)
 @click.option("--as", "email", required=True, metavar="EMAIL", help="The program admin who publishes.")
-def import_price_list(file: Path, valid_from: datetime, email: str) -> None:
+def import_price_list(file: Path, valid_from: datetime, currency: str | None, email: str) -> None:
     """Publish FILE (.xlsx or .csv) as the next price list: all of its rows, or nothing.
 
     Every cell that cannot be taken is printed with its address; the exit status is then 1.
@@ -60,13 +63,15 @@ def import_price_list(file: Path, valid_from: datetime, email: str) -> None:
             valid_from=date(valid_from.year, valid_from.month, valid_from.day),
             source=file.name,
             source_sha256=sheet.sha256,
+            currency=currency,
         )
     except Refusal as refusal:
         for problem in refusal.problems:
             click.echo(problem.message, err=True)
         raise click.ClickException(f"{refusal.message} ({refusal.code})") from refusal
     click.echo(
-        f"Price list {price_list.version}: {price_list.item_count:,} items, valid from {price_list.valid_from}."
+        f"Price list {price_list.version}: {price_list.item_count:,} items in {price_list.currency}, "
+        f"valid from {price_list.valid_from}."
     )
 
 

@@ -150,7 +150,7 @@ class PublicNumberConverter(BaseConverter):
     """A public number in an address, such as Q-HARBOR-12, written the one way it is shown."""
 
     def __init__(self, url_map: Map, kind: str) -> None:
-        """Take numbers of one kind: R, Q or O."""
+        """Take numbers of one kind: R, Q, O or D."""
         super().__init__(url_map)
         self.regex = rf"{kind}-[A-Z0-9]{{3,8}}-[1-9][0-9]{{0,8}}"
 

@@ -22,7 +22,18 @@ from wtforms import (
 from wtforms.validators import InputRequired, Length, Optional
 from wtforms.widgets import CheckboxInput, ListWidget
 
-from referral.money import MAX_CENTS, MAX_QUANTITY, NotANumber, format_cents, parse_cents, parse_quantity
+from referral.money import (
+    MAX_CENTS,
+    MAX_EXCHANGE_RATE,
+    MAX_QUANTITY,
+    NotANumber,
+    format_cents,
+    format_exchange_rate,
+    parse_cents,
+    parse_currency,
+    parse_exchange_rate,
+    parse_quantity,
+)
 from referral.text import clean_line, clean_paragraphs, fold_model_number
 
 LINE_LENGTH = 200
@@ -170,6 +181,45 @@ class QuantityField(_NumberField):
     def parse(self, text: str) -> int:
         """Read a whole number."""
         return parse_quantity(text, minimum=self.minimum, maximum=self.maximum)
+
+
+class ExchangeRateField(_NumberField):
+    """An exchange rate as people type it, above 0; `data` is millionths."""
+
+    def __init__(self, label: str, **kwargs: Any) -> None:
+        """Take a rate of at most six decimals."""
+        super().__init__(label, optional=False, minimum=1, maximum=MAX_EXCHANGE_RATE, **kwargs)
+
+    def parse(self, text: str) -> int:
+        """Read a rate such as 0.7312."""
+        return parse_exchange_rate(text)
+
+    def show(self, number: int) -> str:
+        """Write millionths as 0.7312."""
+        return format_exchange_rate(number)
+
+
+class CurrencyField(StringField):
+    """The code of a currency, three letters such as USD, in capitals however they are typed; '' where optional."""
+
+    data: Any
+
+    def __init__(self, label: str, *, optional: bool = False, **kwargs: Any) -> None:
+        """Take a code."""
+        super().__init__(label, _needed(optional, [_is_currency]), **kwargs)
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        """Clean what came in."""
+        super().process_formdata(valuelist)
+        self.data = clean_line(self.data or "").upper()
+        self.raw_data = [self.data] if valuelist else valuelist
+
+
+def _is_currency(_form: object, field: Field) -> None:
+    try:
+        parse_currency(field.data or "")
+    except NotANumber as error:
+        raise ValidationError(str(error)) from error
 
 
 class ModelNumberField(LineField):

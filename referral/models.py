@@ -21,6 +21,7 @@ class Company(Base):
     __table_args__ = (
         sa.CheckConstraint("is_dealer OR is_account OR is_program", name="some_kind"),
         sa.CheckConstraint("length(code) BETWEEN 3 AND 8 AND code = upper(code)", name="code_shape"),
+        sa.CheckConstraint("length(currency) = 3 AND currency = upper(currency)", name="currency_shape"),
     )
 
     id: Mapped[Id]
@@ -33,6 +34,8 @@ class Company(Base):
     region: Mapped[str]
     serves: Mapped[str]
     """Regions an account serves, and its capacity, in its own words; '' for others."""
+    currency: Mapped[str | None]
+    """In which a dealer is quoted; None is the program's own. Fixed once the dealer has a quote."""
     active_from: Mapped[date]
     active_to: Mapped[date | None]
     created_at: Mapped[datetime]
@@ -156,6 +159,27 @@ class Setting(Base):
     source: Mapped[str]
     changed_by: Mapped[UUID | None] = mapped_column(sa.ForeignKey("user.id"))
     changed_at: Mapped[datetime]
+
+
+class ExchangeRate(Base):
+    """The program's currency for one of another, from a day on. Append-only: the latest for a day wins."""
+
+    __tablename__ = "exchange_rate"
+    __table_args__ = (
+        sa.CheckConstraint("rate > 0", name="rate_positive"),
+        sa.CheckConstraint("length(currency) = 3 AND currency = upper(currency)", name="currency_shape"),
+        sa.Index("ix_exchange_rate_currency", "currency", "valid_from"),
+    )
+
+    id: Mapped[Id]
+    currency: Mapped[str]
+    valid_from: Mapped[date]
+    rate: Mapped[int]
+    """In millionths: 731_200 is 0.7312 of the program's currency for one of `currency`."""
+    source: Mapped[str]
+    reason: Mapped[str]
+    set_by: Mapped[UUID] = mapped_column(sa.ForeignKey("user.id"))
+    set_at: Mapped[datetime]
 
 
 class DealerCounter(Base):

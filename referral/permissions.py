@@ -69,6 +69,9 @@ class Permission(enum.StrEnum):
     CREDIT_VIEW = "credit:view"
     CREDIT_EXPORT = "credit:export"
     CREDIT_RECORD = "credit:record"
+    YEAR_CLOSE = "year:close"
+    DISPUTE_OPEN = "dispute:open"
+    DISPUTE_ANSWER = "dispute:answer"
     COMPANY_VIEW = "company:view"
     COMPANY_MANAGE = "company:manage"
     USER_MANAGE = "user:manage"
@@ -85,14 +88,22 @@ _PROGRAM = _DEALER | {_P.CREDIT_EXPORT, _P.COMPANY_VIEW, _P.SETTING_VIEW, _P.AUD
 GRID: Mapping[Role, frozenset[Permission]] = MappingProxyType(
     {
         Role.DEALER_VIEWER: _DEALER,
-        Role.DEALER_APPROVER: _DEALER | {_P.REFERRAL_OPEN, _P.QUOTE_DECIDE},
-        Role.DEALER_ADMIN: _DEALER | {_P.REFERRAL_OPEN, _P.USER_MANAGE},
+        Role.DEALER_APPROVER: _DEALER | {_P.REFERRAL_OPEN, _P.QUOTE_DECIDE, _P.DISPUTE_OPEN},
+        Role.DEALER_ADMIN: _DEALER | {_P.REFERRAL_OPEN, _P.USER_MANAGE, _P.DISPUTE_OPEN},
         Role.ACCOUNT_VIEWER: _ACCOUNT,
         Role.ACCOUNT_BUILDER: _ACCOUNT | {_P.REFERRAL_ANSWER, _P.QUOTE_BUILD, _P.ORDER_ENTER},
         Role.ACCOUNT_INSTALLER: _ACCOUNT,
         Role.ACCOUNT_ADMIN: _ACCOUNT | {_P.REFERRAL_ANSWER, _P.USER_MANAGE},
         Role.PROGRAM_ADMIN: _PROGRAM
-        | {_P.PRICE_LIST_PUBLISH, _P.CREDIT_RECORD, _P.COMPANY_MANAGE, _P.USER_MANAGE, _P.SETTING_CHANGE},
+        | {
+            _P.PRICE_LIST_PUBLISH,
+            _P.CREDIT_RECORD,
+            _P.YEAR_CLOSE,
+            _P.DISPUTE_ANSWER,
+            _P.COMPANY_MANAGE,
+            _P.USER_MANAGE,
+            _P.SETTING_CHANGE,
+        },
         Role.PROGRAM_AUDITOR: _PROGRAM,
     }
 )

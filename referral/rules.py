@@ -9,7 +9,7 @@ from datetime import date
 from types import MappingProxyType
 
 from referral.errors import Refusal
-from referral.money import NotANumber, parse_quantity, parse_rate
+from referral.money import NotANumber, parse_currency, parse_quantity, parse_rate
 from referral.text import fold
 
 SUITABILITY_VERSION = "referral-2026-1"
@@ -76,12 +76,6 @@ def _categories(text: str) -> frozenset[str]:
     return names
 
 
-def _currency(text: str) -> str:
-    if len(text) != 3 or not text.isascii() or not text.isupper():
-        raise NotANumber("Type a currency code such as USD.")
-    return text
-
-
 CATEGORIES = frozenset({"light_source", "accessory", "control", "service", "other"})
 """Item categories a price list can use (program rules, section 4)."""
 
@@ -90,7 +84,7 @@ SETTINGS: Mapping[str, SettingRule] = MappingProxyType(
         rule.key: rule
         for rule in (
             SettingRule("time_zone", "Time zone of all business dates", "America/New_York", _zone),
-            SettingRule("currency", "Currency of the program", "USD", _currency),
+            SettingRule("currency", "Currency of the program", "USD", parse_currency),
             SettingRule("quote_valid_days", "Calendar days a submitted revision is valid", "30", _days),
             SettingRule(
                 "same_company_allowed",
@@ -112,6 +106,13 @@ SETTINGS: Mapping[str, SettingRule] = MappingProxyType(
                 _categories,
                 per_year=True,
             ),
+            SettingRule(
+                "dispute_window_days",
+                "Days after the last day of the month of posting in which it can be disputed",
+                "60",
+                _days,
+            ),
+            SettingRule("dispute_answer_days", "Days in which a dispute is to be answered", "14", _days),
         )
     }
 )

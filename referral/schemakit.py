@@ -16,7 +16,7 @@ from typing import Any, ClassVar, TypeVar
 from marshmallow import RAISE, Schema, fields, validate
 
 from referral.formkit import EARLIEST_DAY, LATEST_DAY, LINE_LENGTH, PARAGRAPH_LENGTH
-from referral.money import NotANumber, format_plain, parse_cents
+from referral.money import MAX_CENTS, NotANumber, format_exchange_rate, format_plain, parse_cents
 from referral.text import clean_line, clean_paragraphs, fold_model_number
 
 PAGE_LIMIT = 50
@@ -25,7 +25,10 @@ PAGE_LIMIT_MAX = 200
 PASSWORD_LENGTH = 200
 
 PRICE_PATTERN = r"^[0-9]{1,11}\.[0-9]{2}$"
+SIGNED_PRICE_PATTERN = r"^-?[0-9]{1,11}\.[0-9]{2}$"
 AMOUNT_PATTERN = r"^-?[0-9]+\.[0-9]{2}$"
+CURRENCY_PATTERN = r"^[A-Z]{3}$"
+EXCHANGE_RATE_PATTERN = r"^[0-9]+\.[0-9]{4,6}$"
 DAY_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 
 Member = TypeVar("Member", bound=enum.StrEnum)
@@ -133,6 +136,25 @@ class Price(fields.String):
             raise self.make_error("price") from error
 
 
+class SignedPrice(fields.String):
+    """An amount of money that may be below zero, as a text with two decimals; loads as cents."""
+
+    default_error_messages = {"price": 'Send an amount as a text with two decimals, such as "-1234.50".'}  # noqa: RUF012 - the library's place
+
+    def __init__(self, *, optional: bool = False, **kwargs: Any) -> None:
+        """Take an amount; None where optional and missing."""
+        said = {"metadata": {"pattern": SIGNED_PRICE_PATTERN, "example": "-1234.50"}} | kwargs
+        super().__init__(allow_none=optional, **_keywords(said, optional=optional, default=None))
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:  # cents
+        if not isinstance(value, str) or not re.fullmatch(SIGNED_PRICE_PATTERN[1:-1], value):
+            raise self.make_error("price")
+        try:
+            return parse_cents(super()._deserialize(value, attr, data, **kwargs), minimum=-MAX_CENTS)
+        except NotANumber as error:
+            raise self.make_error("price") from error
+
+
 class WholeNumber(fields.Integer):
     """A whole number as a JSON number: 1.5, true and "5" are refused."""
 
@@ -163,6 +185,22 @@ class QueryNumber(fields.Integer):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
         if not re.fullmatch(r"[0-9]{1,9}", str(value), re.ASCII):
             raise self.make_error("invalid")
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
+class Currency(fields.String):
+    """The code of a currency, three capital letters such as "CAD"; None where optional and missing."""
+
+    default_error_messages = {"currency": 'Send a currency code such as "CAD".'}  # noqa: RUF012 - the library's place
+
+    def __init__(self, *, optional: bool = False, **kwargs: Any) -> None:
+        """Take a code."""
+        said = {"metadata": {"pattern": CURRENCY_PATTERN, "example": "CAD"}} | kwargs
+        super().__init__(allow_none=optional, **_keywords(said, optional=optional, default=None))
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        if not isinstance(value, str) or not re.fullmatch(CURRENCY_PATTERN[1:-1], value):
+            raise self.make_error("currency")
         return super()._deserialize(value, attr, data, **kwargs)
 
 
@@ -247,6 +285,18 @@ def make_limit() -> QueryNumber:
 
 
 # what goes out ----------------------------------------------------------------------------------
+
+
+class ExchangeRate(fields.String):
+    """Millionths as a text with four to six decimals, such as "0.7312"; null where no rate holds."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        """Give a rate."""
+        said = {"pattern": EXCHANGE_RATE_PATTERN, "example": "0.7312"}
+        super().__init__(metadata=said, allow_none=True, **kwargs)
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:  # noqa: ARG002 - the library's signature
+        return format_exchange_rate(value) if value else None
 
 
 class Amount(fields.String):

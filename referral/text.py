@@ -9,6 +9,8 @@ _SEPARATORS = dict.fromkeys(map(ord, " -\u00a0\u2010\u2011\u2012\u2013\t"))
 
 def clean_line(text: str) -> str:
     """Return one line: NFC, control and invisible formatting characters gone, white space folded."""
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())
     kept = "".join(
         character if unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Zl", "Zp"} else " "
         for character in unicodedata.normalize("NFC", text)

@@ -20,7 +20,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from referral.db import read, write
 from referral.errors import REFUSALS, Refusal
-from referral.money import format_cents, format_rate
+from referral.money import format_cents, format_exchange_rate, format_rate
 from referral.permissions import Permission, Viewer
 from referral.queries.settings import time_zone
 
@@ -45,6 +45,7 @@ STATUS: Mapping[str, int] = {
     "model_number_unknown": 422,
     "not_list_price": 422,
     "role_not_for_company": 422,
+    "same_dealer": 422,
     "setting_invalid": 422,
     "typed_account_mismatch": 422,
     "typed_name_mismatch": 422,
@@ -394,6 +395,7 @@ def prepare_app(
     app.register_error_handler(Exception, _on_crash)
     app.jinja_env.filters["cents"] = format_cents
     app.jinja_env.filters["rate"] = format_rate
+    app.jinja_env.filters["exchange_rate"] = format_exchange_rate
     app.jinja_env.filters["instant"] = format_instant
     app.jinja_env.filters["day"] = format_day
     app.jinja_env.trim_blocks = True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import threading
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +26,7 @@ SETTINGS: dict[str, object] = {
     "TESTING": True,
     "SECRET_KEY": "only for tests, and long enough for them",
     "SESSION_COOKIE_SECURE": False,
+    "SIGNING_KEY": str(Path(tempfile.gettempdir()) / f"ledger-tests-{os.getuid()}.pem"),
     # The cheapest argon2 there is: what a hash costs is not what is tested.
     "SECURITY_PASSWORD_HASH_PASSLIB_OPTIONS": {
         "argon2__time_cost": 1, "argon2__memory_cost": 8, "argon2__parallelism": 1,

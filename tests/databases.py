@@ -20,7 +20,7 @@ import psycopg
 from psycopg import sql
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 FAST_AND_FORGETFUL = (
     "fsync=off", "synchronous_commit=off", "full_page_writes=off", "wal_level=minimal", "max_wal_senders=0",
@@ -219,7 +219,7 @@ def wipe_function(connection: psycopg.Connection) -> sql.Composed:
     ).format(sql.SQL("\n").join(steps))
 
 
-def start_postgres(shared: Path) -> None:
+def start_postgres(shared: Path, settings: Sequence[str] = FAST_AND_FORGETFUL) -> None:
     """Start the server of the wheel on a socket in the shared directory.
 
     PostgreSQL refuses to run as root: as root its programs are copied to where another user can read them
@@ -261,7 +261,5 @@ def start_postgres(shared: Path) -> None:
         "--no-sync",
         "--no-instructions",
     )
-    options = " ".join(
-        f"-c {setting}" for setting in (*FAST_AND_FORGETFUL, f"unix_socket_directories={shared}")
-    )
+    options = " ".join(f"-c {setting}" for setting in (*settings, f"unix_socket_directories={shared}"))
     run("pg_ctl", "-w", "-l", str(data / "log"), "-o", options, "start")

@@ -14,16 +14,19 @@ from quotes.operations.decisions import Evidence, approve_revision
 from quotes.operations.orders import place_order
 from quotes.operations.price_lists import publish_price_list
 from quotes.operations.quotes import LineInput, ServiceInput, save_draft, start_quote
+from quotes.operations.returns import return_order
+from quotes.operations.shipments import ship_order
 from quotes.operations.submissions import submit_revision
 from quotes.queries.price_lists import NewItem
 from quotes.queries.quotes import quote_page
 from quotes.rules import ATTESTATIONS
-from quotes.states import Category, ServiceKind
+from quotes.states import Category, ReturnReason, ServiceKind
 from referral.db import Base, read, write
 from referral.errors import Refusal
 from referral.ids import PublicNumber
 from referral.models import User
 from referral.operations.companies import add_account_number, add_company, add_qualification
+from referral.operations.exchange_rates import set_exchange_rate
 from referral.operations.people import add_user
 from referral.operations.referrals import accept_referral, open_referral
 from referral.permissions import CompanyKind, Role, Viewer
@@ -35,7 +38,10 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from quotes.models import Approval, Order, Revision
+    from quotes.models.orders import Order
+    from quotes.models.quotes import Approval, Revision
+    from quotes.models.returns import OrderReturn
+    from quotes.models.shipments import Shipment
     from referral.models import Company
 
 AT = datetime(2026, 5, 4, 15, 0, tzinfo=UTC)
@@ -141,6 +147,21 @@ def make_price_list(tx: Session, program: Viewer, **overrides: Any) -> None:
         "source_sha256": "0" * 64,
     }
     publish_price_list(tx, **(said | overrides))
+    tx.flush()
+
+
+def make_rate(tx: Session, program: Viewer, **overrides: Any) -> None:
+    """An exchange rate of 0.7312 for one CAD, valid since 2020."""
+    said: dict[str, Any] = {
+        "actor": program,
+        "at": AT,
+        "currency": "CAD",
+        "rate": 731_200,
+        "valid_from": SINCE,
+        "reason": "Letter",
+        "source": "Bank",
+    }
+    set_exchange_rate(tx, **(said | overrides))
     tx.flush()
 
 
@@ -250,6 +271,37 @@ class World:
         answer = place_order(self.tx, **(said | overrides))
         self.tx.flush()
         return answer
+
+    def ship(self, ref: str, **overrides: Any) -> Shipment:
+        """Everything left of the order has shipped on the day of `at`."""
+        said: dict[str, Any] = {
+            "actor": self.account,
+            "at": AT,
+            "ref": ref,
+            "quantities": None,
+            "shipped_on": AT.date(),
+            "carrier": "UPS",
+            "tracking_number": "1Z999",
+            "idempotency_key": f"ship-{next(_count)}",
+        }
+        shipment = ship_order(self.tx, **(said | overrides))
+        self.tx.flush()
+        return shipment
+
+    def take_back(self, ref: str, **overrides: Any) -> OrderReturn:
+        """Everything that shipped of the order and is not back is returned."""
+        said: dict[str, Any] = {
+            "actor": self.account,
+            "at": AT,
+            "ref": ref,
+            "quantities": None,
+            "reason": ReturnReason.DAMAGED,
+            "words": "",
+            "idempotency_key": f"return-{next(_count)}",
+        }
+        returned = return_order(self.tx, **(said | overrides))
+        self.tx.flush()
+        return returned
 
     def line_ids(self, ref: str, revision: int = 1) -> list[UUID]:
         """The ids of a revision's lines, in order."""

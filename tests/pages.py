@@ -176,6 +176,7 @@ class PageClient:
         """Send any request. It runs in a context of its own: an open one would lend it another person."""
         before, after = self._around
         headers = {"User-Agent": AGENT} | dict(options.pop("headers", {}))
+        options.setdefault("buffered", True)  # a file that is sent is read and closed
         before()
         response = Context().run(self.flask.open, path, method=method, headers=headers, **options)
         after()

@@ -16,6 +16,8 @@ from schemathesis.checks import (
     status_code_conformance,
 )
 
+from ledger.operations import disputes
+from ledger.schemas import disputes as dispute_schemas
 from quotes.operations import cancellations, decisions, orders, price_lists, quotes, submissions
 from quotes.schemas import orders as order_schemas
 from quotes.schemas import price_lists as price_list_schemas
@@ -62,6 +64,10 @@ VERBS = [
     (decisions.decline_revision, quote_schemas.DeclineRevisionSchema, DIGEST, "ref revision_number"),
     (orders.place_order, order_schemas.PlaceOrderSchema, {}, "ref revision_number idempotency_key"),
     (cancellations.cancel_order, order_schemas.CancelOrderSchema, REASON, "ref idempotency_key"),
+    (disputes.open_dispute, dispute_schemas.OpenDisputeSchema, REASON | {
+        "dealer": "A", "year": 2026, "account": "sales_credit", "sequence": 1}, "idempotency_key"),
+    (disputes.answer_dispute, dispute_schemas.AnswerDisputeSchema, {"outcome": "dismissed", "words": "x"}, "ref"),
+    (disputes.withdraw_dispute, dispute_schemas.WithdrawDisputeSchema, {}, "ref"),
 ]  # fmt: skip
 """operation, its schema, the least that the schema takes, what the door adds besides actor and at."""
 NAMED = [pytest.param(*verb, id=verb[0].__name__) for verb in VERBS]
@@ -99,9 +105,9 @@ def test_the_description_says_how_things_are_sent(app):
     assert described["components"]["securitySchemes"]["bearer"] == {"type": "http", "scheme": "bearer"}
     for path, _, operation in operations(described):
         keyed = any(parameter["name"] == "Idempotency-Key" for parameter in operation.get("parameters", ()))
-        assert (
-            keyed == path.endswith(("/orders", "/cancellations")) or operation["x-permission"] == "order:view"
-        )
+        assert keyed == path.endswith(
+            ("/orders", "/shipments", "/cancellations", "/returns", "/disputes")
+        ) or operation["x-permission"] in {"order:view", "credit:view"}
         assert operation.get("security") == ([] if path.endswith("/tokens") else None)
     for name, schema in described["components"]["schemas"].items():
         assert schema["additionalProperties"] is False, name

@@ -11,6 +11,8 @@ from collections import Counter
 import pytest
 import sqlalchemy as sa
 
+from ledger.operations.disputes import open_dispute
+from ledger.states import AccountKind
 from quotes.operations.quotes import start_revision
 from referral.clock import now as grid_now
 from referral.db import Base
@@ -88,6 +90,7 @@ class Grid:
             "referrals": world.refer(),
             "quotes": quote,
             "orders": order_ref,
+            "disputes": self._disputed(world),
             "dealer_code": dealer.code,
             "code": dealer.code,
             "account_code": world.account.company_code,
@@ -97,6 +100,21 @@ class Grid:
             "upload_id": upload.id,
         }
 
+    def _disputed(self, world):
+        dispute = open_dispute(
+            self.tx,
+            actor=world.dealer,
+            at=AT,
+            dealer_code=world.dealer.company_code,
+            program_year=2026,
+            account_kind=AccountKind.SALES_CREDIT,
+            sequence=1,
+            claimed_cents=None,
+            reason="Two are missing.",
+            idempotency_key="dispute",
+        )
+        return f"D-{world.dealer.company_code}-{dispute.number}"
+
     def path(self, rule, which):
         """The rule's path filled with things of the own (0) or the other (1) world; None without parameters."""
         things = self.things[which]
@@ -104,10 +122,18 @@ class Grid:
         for name in rule.arguments:
             if name == "ref":
                 filled[name] = next(
-                    things[kind] for kind in ("referrals", "quotes", "orders") if kind in rule.rule
+                    things[kind]
+                    for kind in ("referrals", "quotes", "orders", "disputes")
+                    if kind in rule.rule
                 )
             elif name in {"number", "version", "revision_number"}:
                 filled[name] = 1
+            elif name == "account":
+                filled[name] = "sales_credit"
+            elif name == "sequence":
+                filled[name] = 1
+            elif name == "period":
+                filled[name] = "2026-05"
             elif name in {"year", "program_year", "level_year"}:
                 filled[name] = 2026
             elif name == "key":
@@ -255,7 +281,7 @@ def test_nothing_of_another_company_shows_in_a_list(app, grid, client):
             if method != "GET" or rule.arguments or is_api(rule) or permission not in GRID[role] | NOT_SCOPED:
                 continue
             page = client.open("GET", rule.rule, status=None, **_body(client, rule, method))
-            for thing in ("referrals", "quotes", "orders", "dealer_code"):
+            for thing in ("referrals", "quotes", "orders", "disputes", "dealer_code"):
                 if thing == "dealer_code" and role.company_kind is CompanyKind.ACCOUNT:
                     continue
                 assert str(other[thing]) not in page.html, (role, rule.rule, thing)

@@ -8,18 +8,22 @@ from threading import Lock
 import pytest
 import sqlalchemy as sa
 
-from ledger.models import LedgerAccount, LedgerEntry, LedgerPosting
-from ledger.operations.entries import adjust_credit, record_other_purchase
+from ledger.models.accounts import LedgerAccount, LedgerEntry
+from ledger.operations.adjustments import adjust_credit, record_other_purchase
 from ledger.queries.levels import credit_year
 from ledger.queries.verification import ledger_faults
 from ledger.states import AccountKind
-from quotes.models import Approval, Cancellation, Order, Revision
+from quotes.models.orders import Cancellation, Order
+from quotes.models.quotes import Approval, Revision
 from quotes.operations.cancellations import cancel_order
 from quotes.operations.decisions import approve_revision
 from quotes.operations.orders import place_order
 from quotes.operations.price_lists import publish_price_list
 from quotes.operations.quotes import start_quote, start_revision
+from quotes.operations.returns import return_order
+from quotes.operations.shipments import ship_order
 from quotes.operations.submissions import submit_revision
+from quotes.queries.order_page import order_page
 from quotes.queries.quotes import ordered_quantities
 from quotes.queries.verification import quote_faults
 from quotes.states import OrderState, RevisionState
@@ -35,6 +39,8 @@ from tests.quotes.test_operations_cancellations import cancelling
 from tests.quotes.test_operations_decisions import approving
 from tests.quotes.test_operations_orders import CREDIT, ordering
 from tests.quotes.test_operations_quotes import submitting
+from tests.quotes.test_operations_returns import returning
+from tests.quotes.test_operations_shipments import shipping
 from tests.referral.test_operations_people import invitation_said
 from tests.referral.test_operations_referrals import opening
 
@@ -91,7 +97,7 @@ def test_20_simultaneous_orders_with_one_key_are_one_order_and_one_credit(tx, ra
     said = ordering(world, world.approve())
     answers = race([(place_order, said)] * TIMES)
     assert len({(order.id, number) for order, number in answers}) == 1
-    assert (count(tx, Order), count(tx, LedgerEntry), count(tx, LedgerPosting)) == (1, 1, 2)
+    assert (count(tx, Order), count(tx, LedgerEntry)) == (1, 1)
     assert balance(tx, world) == CREDIT
 
 
@@ -146,9 +152,9 @@ def test_20_posts_to_one_dealer_year_by_different_quotes_add_up_without_a_gap(tx
     head = tx.scalars(sa.select(LedgerAccount).where(LedgerAccount.kind == AccountKind.SALES_CREDIT)).one()
     assert (head.sequence, head.balance_cents) == (TIMES, TIMES * CREDIT)
     postings = tx.scalars(
-        sa.select(LedgerPosting)
-        .where(LedgerPosting.account_kind == AccountKind.SALES_CREDIT)
-        .order_by(LedgerPosting.sequence)
+        sa.select(LedgerEntry)
+        .where(LedgerEntry.account_kind == AccountKind.SALES_CREDIT)
+        .order_by(LedgerEntry.sequence)
     ).all()
     assert [posting.sequence for posting in postings] == list(range(1, TIMES + 1))
     assert [posting.balance_cents for posting in postings] == [
@@ -207,6 +213,31 @@ def test_20_cancellations_of_one_order_take_its_credit_back_once(tx, race):
     assert count(tx, Cancellation) == 1
     assert set(codes(answers)) == {"already_cancelled"}
     assert balance(tx, world) == 0
+
+
+def test_shipping_cancelling_and_returning_at_once_count_every_unit_once(tx, race):
+    world = make_world(tx)
+    ref = world.approve()
+    lights = world.line_ids(ref)[0]
+    _, number = world.order(ref, quantities={lights: 10})
+    world.ship(number, quantities={lights: 4})
+    one = {"quantities": {lights: 1}}
+    ships = numbered(shipping(world, number, **one), "ship", 7)
+    cancels = numbered(cancelling(world, number, **one), "cancel", 7)
+    backs = numbered(returning(world, number, **one), "return", 7)
+    answers = race(
+        [
+            *((ship_order, said) for said in ships),
+            *((cancel_order, said) for said in cancels),
+            *((return_order, said) for said in backs),
+        ]
+    )
+    assert set(codes(answers)) <= {"already_shipped", "already_cancelled", "exceeds_returnable"}
+    line = order_page(tx, viewer=world.account, ref=number).lines[0]
+    assert (line.open_quantity, line.cancelled_quantity + line.shipped_quantity) == (0, 10)
+    assert 4 <= line.returned_quantity <= line.shipped_quantity
+    assert balance(tx, world) == line.kept_quantity * 41250
+    assert list(quote_faults(tx)) == []
 
 
 def test_approving_while_the_next_revision_is_submitted_leaves_one_clear_state(tx, race):

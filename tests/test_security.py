@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
-from ledger.operations.entries import adjust_credit
+from ledger.operations.adjustments import adjust_credit
 from quotes.operations.orders import place_order
 from quotes.operations.quotes import LineInput, save_draft
 from quotes.operations.submissions import submit_revision

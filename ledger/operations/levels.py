@@ -9,9 +9,9 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from ledger.models import Level, LevelSet
+from ledger.models.levels import Level, LevelSet
 from ledger.queries.credit import guard_program_year
-from ledger.rules import LevelStep
+from ledger.rules.credit import LevelStep
 from referral.db import locked
 from referral.errors import Refusal
 from referral.models import Company

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -9,8 +10,18 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from ledger.models import LedgerAccount
-from ledger.queries.levels import CreditYear, LevelSetRow, credit_year, level_sets, level_steps
+from ledger.models.accounts import LedgerAccount
+from ledger.models.years import YearClosing
+from ledger.queries.disputes import OpenDisputes, open_disputes
+from ledger.queries.levels import (
+    CreditYear,
+    LevelSetRow,
+    credit_year,
+    level_sets,
+    level_version,
+    steps_of,
+)
+from ledger.queries.projection import OutlookSource, Projection, projection
 from ledger.queries.statements import (
     AccountHead,
     DealerYearRow,
@@ -22,12 +33,13 @@ from ledger.queries.statements import (
     statement_page,
     year_summary,
 )
-from ledger.rules import LevelStep
+from ledger.rules.as_of import NOW, AsOf, parse_as_of
+from ledger.rules.credit import LevelStep
 from ledger.states import AccountKind
 from referral.errors import Refusal
 from referral.models import Company
 from referral.permissions import CompanyKind, Viewer
-from referral.queries.settings import setting_on, today
+from referral.queries.settings import setting_on, time_zone, today
 
 FIRST_YEAR = 2000
 LAST_YEAR = 2099
@@ -74,6 +86,10 @@ class OwnCredit:
     current: CreditYear
     held: LevelStep | None
     years: tuple[CreditYear, ...]
+    as_of: AsOf
+    projection: Projection | None
+    """What this year may come to; None where it is looked at as of another day or instant."""
+    disputes: OpenDisputes
 
     @property
     def days_left(self) -> int:
@@ -81,15 +97,19 @@ class OwnCredit:
         return (self.current.last_day - self.today).days
 
 
-def own_credit(tx: Session, *, viewer: Viewer, at: datetime) -> OwnCredit:
+def own_credit(
+    tx: Session, *, viewer: Viewer, at: datetime, outlook: OutlookSource, as_of: AsOf = NOW
+) -> OwnCredit:
     """Return the credit of the viewer's own company. Raises Refusal(not_found) where it is no dealer."""
     dealer = dealer_seen_by(tx, viewer, viewer.company_code)
     day = today(tx, at)
-    posted = {
-        year: credit_year(tx, dealer_id=dealer.id, program_year=year) for year in program_years(tx, dealer.id)
-    }
-    for year in (day.year, day.year - 1):
-        posted.setdefault(year, credit_year(tx, dealer_id=dealer.id, program_year=year))
+    years = {*program_years(tx, dealer.id), day.year, day.year - 1}
+    posted = {year: credit_year(tx, dealer_id=dealer.id, program_year=year, as_of=as_of) for year in years}
+    projected = None
+    if as_of.is_now:
+        projected = projection(
+            tx, viewer=viewer, at=at, dealer_code=dealer.code, program_year=day.year, outlook=outlook
+        )
     return OwnCredit(
         dealer_code=dealer.code,
         dealer_name=dealer.name,
@@ -98,6 +118,9 @@ def own_credit(tx: Session, *, viewer: Viewer, at: datetime) -> OwnCredit:
         current=posted[day.year],
         held=posted[day.year - 1].standing.level,
         years=tuple(posted[year] for year in sorted(posted, reverse=True)),
+        as_of=as_of,
+        projection=projected,
+        disputes=open_disputes(tx, viewer=viewer, day=day),
     )
 
 
@@ -140,6 +163,13 @@ class YearSummary:
     levels: tuple[LevelStep, ...]
     rows: tuple[DealerYearRow, ...]
     trial: TrialBalance
+    closing: str
+    """`closed` where the year is closed for every dealer, `closing` while it is being closed, else ''."""
+    level_version: int | None
+    as_of: AsOf
+    projection: Projection | None
+    """What the present year of the one dealer that is named may come to."""
+    disputes: OpenDisputes
 
     @property
     def sales_credit_cents(self) -> int:
@@ -158,38 +188,81 @@ class YearSummary:
 
 
 def summary_of_year(
-    tx: Session, *, viewer: Viewer, at: datetime, program_year: int | None = None, dealer_code: str = ""
+    tx: Session,
+    *,
+    viewer: Viewer,
+    at: datetime,
+    outlook: OutlookSource,
+    program_year: int | None = None,
+    dealer_code: str = "",
+    as_of: AsOf = NOW,
 ) -> YearSummary:
-    """Return the program year (the present one unless named) by dealer.
+    """Return the program year (the present one unless named) by dealer, for a day, as known at an instant.
 
     Raises Refusal(not_found) for a year that cannot be, or a dealer the viewer does not see.
     """
     current = today(tx, at).year
     year = guard_program_year(current if program_year is None else program_year)
+    projected = None
     if dealer_code:
         dealer_seen_by(tx, viewer, dealer_code)
+        if year == current and as_of.is_now:
+            projected = projection(
+                tx, viewer=viewer, at=at, dealer_code=dealer_code, program_year=year, outlook=outlook
+            )
+    version = level_version(tx, year + 1, as_of.known_at)
     return YearSummary(
         program_year=year,
         years=tuple(sorted({current, year, *program_years(tx)}, reverse=True)),
         dealer_code=dealer_code,
         dealers=dealer_choices(tx, viewer),
         currency=currency_of(tx, year),
-        levels=level_steps(tx, year + 1),
-        rows=year_summary(tx, viewer=viewer, program_year=year, dealer_code=dealer_code),
+        levels=steps_of(tx, year + 1, version),
+        rows=year_summary(tx, viewer=viewer, program_year=year, dealer_code=dealer_code, as_of=as_of),
         trial=trial_balance(tx, year),
+        closing=_closing(tx, year),
+        level_version=version,
+        as_of=as_of,
+        projection=projected,
+        disputes=open_disputes(tx, viewer=viewer, day=today(tx, at)),
     )
 
 
+def _closing(tx: Session, program_year: int) -> str:
+    closing = tx.get(YearClosing, program_year)
+    if closing is None:
+        return ""
+    return "closing" if closing.finished_at is None else "closed"
+
+
 def credit_page(
-    tx: Session, *, viewer: Viewer, at: datetime, program_year: int | None, dealer_code: str
+    tx: Session,
+    *,
+    viewer: Viewer,
+    at: datetime,
+    program_year: int | None,
+    dealer_code: str,
+    on: str,
+    known_at: str,
+    outlook: OutlookSource,
 ) -> OwnCredit | YearSummary:
     """Return what the credit page shows this viewer: the program its year, a dealer its own credit.
 
-    Raises Refusal(not_found), as the two do.
+    `on` and `known_at` are a day and a time as they were typed. Raises Refusal(not_found) as the two do, and
+    (invalid_input) for what is no day or no time.
     """
+    as_of = parse_as_of(on, known_at, time_zone(tx))
     if viewer.acts_as(CompanyKind.PROGRAM):
-        return summary_of_year(tx, viewer=viewer, at=at, program_year=program_year, dealer_code=dealer_code)
-    return own_credit(tx, viewer=viewer, at=at)
+        return summary_of_year(
+            tx,
+            viewer=viewer,
+            at=at,
+            program_year=program_year,
+            dealer_code=dealer_code,
+            outlook=outlook,
+            as_of=as_of,
+        )
+    return own_credit(tx, viewer=viewer, at=at, outlook=outlook, as_of=as_of)
 
 
 @dataclass(frozen=True)
@@ -201,6 +274,7 @@ class Statement:
     currency: str
     years: tuple[int, ...]
     is_first_page: bool
+    as_of: AsOf
 
 
 def statement(
@@ -212,12 +286,16 @@ def statement(
     program_year: int,
     account_kind: AccountKind,
     after: int,
+    on: str = "",
+    known_at: str = "",
 ) -> Statement:
     """Return the postings of a dealer's account after a sequence, and the account's head.
 
-    Raises Refusal(not_found) for another's dealer, a year that cannot be, or a page past the last.
+    `on` and `known_at` are a day and a time as they were typed. Raises Refusal(not_found) for another's dealer,
+    a year that cannot be, or a page past the last, and (invalid_input) for what is no day or no time.
     """
     guard_program_year(program_year)
+    as_of = parse_as_of(on, known_at, time_zone(tx))
     page = statement_page(
         tx,
         viewer=viewer,
@@ -225,16 +303,19 @@ def statement(
         program_year=program_year,
         account_kind=account_kind,
         after=after,
+        as_of=as_of,
     )
     if after and not page.lines:
         raise Refusal("not_found")
     heads = account_heads(tx, viewer=viewer, program_year=program_year, dealer_code=dealer_code)
+    head = next((head for head in heads if head.kind is account_kind), None)
     return Statement(
         page=page,
-        head=next((head for head in heads if head.kind is account_kind), None),
+        head=page.head_known or head,
         currency=currency_of(tx, program_year),
         years=tuple(sorted({today(tx, at).year, program_year, *page.years}, reverse=True)),
         is_first_page=after == 0,
+        as_of=as_of,
     )
 
 
@@ -260,6 +341,14 @@ class LevelsPage:
     current_year: int
     currency: str
     sets: tuple[LevelSetRow, ...]
+    frozen: Mapping[int, int]
+    """By level year, the version that the year before was closed with."""
+
+    def holding(self, level_year: int) -> LevelSetRow | None:
+        """Return the version that holds for a level year: the frozen one, else the newest; None without any."""
+        rows = self.of_year(level_year)
+        version = self.frozen.get(level_year)
+        return next((row for row in rows if version in {None, row.version}), None)
 
     def of_year(self, level_year: int) -> tuple[LevelSetRow, ...]:
         """Return the versions of one year, newest first."""
@@ -280,7 +369,32 @@ def levels_page(tx: Session, *, at: datetime, level_year: int | None = None) -> 
     if level_year is not None:
         guard_program_year(level_year - 1)
     year = today(tx, at).year
-    return LevelsPage(current_year=year, currency=currency_of(tx, year), sets=level_sets(tx))
+    closings = tx.execute(sa.select(YearClosing.program_year, YearClosing.level_version))
+    return LevelsPage(
+        current_year=year,
+        currency=currency_of(tx, year),
+        sets=level_sets(tx),
+        frozen={closed_year + 1: version for closed_year, version in closings},
+    )
+
+
+@dataclass(frozen=True)
+class LevelSetPage:
+    """One version of a level year's levels; `latest` is the version set last."""
+
+    row: LevelSetRow
+    latest: int
+    currency: str
+
+
+def level_set_page(tx: Session, *, level_year: int, version: int) -> LevelSetPage:
+    """Return one version of the levels. Raises Refusal(not_found) for one that was never set."""
+    guard_program_year(level_year - 1)
+    of_year = [row for row in level_sets(tx) if row.level_year == level_year]
+    row = next((row for row in of_year if row.version == version), None)
+    if row is None:
+        raise Refusal("not_found")
+    return LevelSetPage(row=row, latest=of_year[0].version, currency=currency_of(tx, level_year - 1))
 
 
 def program_company(tx: Session) -> Company | None:
@@ -291,9 +405,9 @@ def program_company(tx: Session) -> Company | None:
 
 
 def dealer_years(
-    tx: Session, *, viewer: Viewer, dealer_code: str, program_year: int | None
+    tx: Session, *, viewer: Viewer, dealer_code: str, program_year: int | None, as_of: AsOf = NOW
 ) -> tuple[CreditYear, ...]:
     """Return a dealer's program years, newest first, or the one that is named. Raises Refusal(not_found)."""
     dealer: UUID = dealer_seen_by(tx, viewer, dealer_code).id
     years = program_years(tx, dealer) if program_year is None else (guard_program_year(program_year),)
-    return tuple(credit_year(tx, dealer_id=dealer, program_year=year) for year in years)
+    return tuple(credit_year(tx, dealer_id=dealer, program_year=year, as_of=as_of) for year in years)

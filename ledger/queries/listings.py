@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from ledger.models import LedgerAccount, LedgerEntry, LedgerPosting
-from ledger.queries.levels import CreditYear, level_steps, make_credit_year
-from ledger.queries.statements import dealers_seen_by
-from ledger.states import TOTAL_KINDS, AccountKind, EntryKind
+from ledger.models.accounts import LedgerEntry
+from ledger.queries.levels import CreditYear, year_books
+from ledger.queries.statements import dealers_of_year, dealers_seen_by
+from ledger.rules.as_of import AsOf
+from ledger.states import AccountKind, EntryKind
 from referral.errors import Refusal
 from referral.models import Company
 from referral.permissions import Viewer
 from referral.queries.settings import today
 
 LISTING_ROWS = 50
-_ORDER_KINDS = frozenset({EntryKind.ORDER, EntryKind.CANCELLATION})
+_ORDER_KINDS = frozenset({EntryKind.ORDER, EntryKind.CANCELLATION, EntryKind.RETURN})
 
 
 @dataclass(frozen=True)
@@ -72,35 +72,33 @@ def credits_page(
     year: int | None = None,
     after: str | None = None,
     limit: int = LISTING_ROWS,
+    on: date | None = None,
+    known_at: datetime | None = None,
 ) -> CreditRows:
-    """Return postings by dealer, program year, account and sequence.
+    """Return postings by dealer, program year, account and sequence; effective by a day, known at an instant.
 
     Dealers stand in the order in which they joined. Postings never move, so a walk meets each that stood
     when it began exactly once. Raises Refusal(not_found) for a cursor of a dealer the viewer does not see.
     """
     visible = dealers_seen_by(viewer).subquery()
     key = (
-        LedgerPosting.dealer_id,
-        LedgerPosting.program_year,
-        LedgerPosting.account_kind,
-        LedgerPosting.sequence,
+        LedgerEntry.dealer_id,
+        LedgerEntry.program_year,
+        LedgerEntry.account_kind,
+        LedgerEntry.sequence,
     )
     statement = (
-        sa.select(visible.c.code, LedgerPosting, LedgerEntry)
-        .select_from(LedgerPosting)
-        .join(visible, visible.c.id == LedgerPosting.dealer_id)
-        .join(
-            LedgerEntry,
-            sa.and_(
-                LedgerEntry.dealer_id == LedgerPosting.dealer_id, LedgerEntry.id == LedgerPosting.entry_id
-            ),
-        )
-        .where(LedgerPosting.account_kind.in_(TOTAL_KINDS))
+        sa.select(visible.c.code, LedgerEntry)
+        .join(visible, visible.c.id == LedgerEntry.dealer_id)
         .order_by(*key)
         .limit(limit + 1)
     )
     if year is not None:
-        statement = statement.where(LedgerPosting.program_year == year)
+        statement = statement.where(LedgerEntry.program_year == year)
+    if on is not None:
+        statement = statement.where(LedgerEntry.effective_on <= on)
+    if known_at is not None:
+        statement = statement.where(LedgerEntry.posted_at <= known_at)
     if after is not None:
         statement = statement.where(sa.tuple_(*key) > sa.tuple_(*_place(tx, viewer, after)))
     rows = tuple(_credit_row(*row) for row in tx.execute(statement))
@@ -117,23 +115,23 @@ def _place(tx: Session, viewer: Viewer, cursor: str) -> Sequence[sa.ColumnElemen
     if dealer_id is None:
         raise Refusal("not_found")
     return (
-        sa.literal(dealer_id, LedgerPosting.dealer_id.type),
+        sa.literal(dealer_id, LedgerEntry.dealer_id.type),
         sa.literal(int(year)),
-        sa.literal(AccountKind(kind), LedgerPosting.account_kind.type),
+        sa.literal(AccountKind(kind), LedgerEntry.account_kind.type),
         sa.literal(int(sequence)),
     )
 
 
-def _credit_row(code: str, posting: LedgerPosting, entry: LedgerEntry) -> CreditRow:
+def _credit_row(code: str, entry: LedgerEntry) -> CreditRow:
     return CreditRow(
-        account=PostingPlace(code, posting.program_year, posting.account_kind, posting.sequence),
+        account=PostingPlace(code, entry.program_year, entry.account_kind, entry.sequence),
         kind=entry.kind,
         source=entry.source,
-        amount_cents=posting.amount_cents,
-        balance_cents=posting.balance_cents,
+        amount_cents=entry.amount_cents,
+        balance_cents=entry.balance_cents,
         effective_on=entry.effective_on,
         posted_at=entry.posted_at,
-        digest=posting.digest,
+        digest=entry.digest,
     )
 
 
@@ -162,37 +160,18 @@ def balances_page(
     year: int | None = None,
     after: str | None = None,
     limit: int = LISTING_ROWS,
+    on: date | None = None,
+    known_at: datetime | None = None,
 ) -> BalanceRows:
-    """Return the dealers the viewer sees, by code, with the balances of a program year (today's by default)."""
+    """Return the dealers the viewer sees, by code, with the balances of a program year (today's by default).
+
+    They are those for a day, as known at an instant, where these are given.
+    """
     program_year = today(tx, at).year if year is None else year
-    dealers = dealers_seen_by(viewer).order_by(Company.code).limit(limit + 1)
+    dealers = dealers_of_year(viewer, program_year).order_by(Company.code).limit(limit + 1)
     if after is not None:
         dealers = dealers.where(Company.code > after)
     found = tx.scalars(dealers).all()
-    balances = _balances(tx, [dealer.id for dealer in found], program_year)
-    levels = level_steps(tx, program_year + 1)
-    rows = tuple(
-        BalanceRow(
-            dealer.code,
-            dealer.name,
-            make_credit_year(
-                program_year,
-                balances.get((dealer.id, AccountKind.SALES_CREDIT), 0),
-                balances.get((dealer.id, AccountKind.OTHER_PURCHASES), 0),
-                levels,
-            ),
-        )
-        for dealer in found[:limit]
-    )
+    books = year_books(tx, program_year, [dealer.id for dealer in found], AsOf(on, known_at))
+    rows = tuple(BalanceRow(dealer.code, dealer.name, books.year_of(dealer.id)) for dealer in found[:limit])
     return BalanceRows(rows=rows, after=rows[-1].dealer_code if len(found) > limit else None)
-
-
-def _balances(
-    tx: Session, dealer_ids: Sequence[UUID], program_year: int
-) -> dict[tuple[UUID, AccountKind], int]:
-    heads = tx.execute(
-        sa.select(LedgerAccount.dealer_id, LedgerAccount.kind, LedgerAccount.balance_cents).where(
-            LedgerAccount.dealer_id.in_(dealer_ids), LedgerAccount.program_year == program_year
-        )
-    )
-    return {(dealer_id, kind): balance for dealer_id, kind, balance in heads}

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
-from ledger.models import LedgerAccount, LedgerEntry, LedgerPosting
-from ledger.queries.levels import CreditYear, credit_year, level_steps, make_credit_year
+from ledger.models.accounts import LedgerAccount, LedgerEntry
+from ledger.models.years import YearClose, YearClosing
+from ledger.queries.levels import CreditYear, credit_year, year_books
+from ledger.queries.places import account_at
+from ledger.queries.time_travel import balances_as_of
+from ledger.rules.as_of import NOW, AsOf
 from ledger.states import ENTRY_WORDS, TOTAL_KINDS, AccountKind, EntryKind
 from referral.errors import Refusal
 from referral.models import Company, User
@@ -32,6 +36,18 @@ def dealers_seen_by(viewer: Viewer) -> sa.Select[Company]:
     if viewer.acts_as(CompanyKind.DEALER):
         return statement.where(Company.id == viewer.company_id)
     return statement.where(sa.false())
+
+
+def dealers_of_year(viewer: Viewer, program_year: int) -> sa.Select[Company]:
+    """Return the dealers the viewer sees that a program year is about.
+
+    A dealer that joined after the year was closed is no part of it.
+    """
+    is_closed = sa.exists().where(
+        YearClosing.program_year == program_year, YearClosing.finished_at.is_not(None)
+    )
+    is_part = sa.exists().where(YearClose.dealer_id == Company.id, YearClose.program_year == program_year)
+    return dealers_seen_by(viewer).where(sa.or_(~is_closed, is_part))
 
 
 def sees_credit_of(viewer: Viewer, dealer_code: str) -> bool:
@@ -79,6 +95,8 @@ class StatementPage:
     opening_cents: int
     closing_cents: int
     after: int | None
+    head_known: AccountHead | None
+    """The head as known at the instant asked for; None for the present."""
 
 
 def statement_page(
@@ -89,9 +107,16 @@ def statement_page(
     program_year: int,
     account_kind: AccountKind = AccountKind.SALES_CREDIT,
     after: int = 0,
+    as_of: AsOf = NOW,
 ) -> StatementPage:
-    """Return STATEMENT_ROWS lines after a sequence. Raises Refusal(not_found) for another's dealer."""
+    """Return STATEMENT_ROWS lines after a sequence. Raises Refusal(not_found) for another's dealer.
+
+    For a day, the balances are those of the lines shown: of what is effective by then.
+    """
     dealer = dealer_seen_by(tx, viewer, dealer_code)
+    head = None
+    if as_of.known_at is not None:
+        head = _head_known(tx, dealer, program_year, account_kind, as_of.known_at)
     lines = list(
         statement_lines(
             tx,
@@ -100,21 +125,49 @@ def statement_page(
             account_kind=account_kind,
             after=after,
             limit=STATEMENT_ROWS + 1,
+            through=None if head is None else head.sequence,
+            on=as_of.on,
         )
     )
     page = tuple(lines[:STATEMENT_ROWS])
     opening = page[0].balance_cents - page[0].amount_cents if page else 0
+    if as_of.on is not None:
+        before = balances_as_of(tx, program_year, as_of, [dealer.id], through=after)
+        opening = before.get((dealer.id, account_kind), 0)
+        page = tuple(_running(page, opening))
     return StatementPage(
         dealer_code=dealer.code,
         dealer_name=dealer.name,
         account_kind=account_kind,
-        year=credit_year(tx, dealer_id=dealer.id, program_year=program_year),
+        year=credit_year(tx, dealer_id=dealer.id, program_year=program_year, as_of=as_of),
         years=program_years(tx, dealer.id),
         lines=page,
         opening_cents=opening,
         closing_cents=page[-1].balance_cents if page else 0,
         after=page[-1].sequence if len(lines) > STATEMENT_ROWS else None,
+        head_known=head,
     )
+
+
+def _head_known(
+    tx: Session, dealer: Company, program_year: int, kind: AccountKind, known_at: datetime
+) -> AccountHead:
+    """Return the head of an account as it was known at an instant, the instant included."""
+    (place,) = account_at(
+        tx,
+        dealer_id=dealer.id,
+        program_year=program_year,
+        kind=kind,
+        instants=[known_at + timedelta(microseconds=1)],
+    ).places
+    return AccountHead(dealer.code, program_year, kind, place.sequence, place.balance_cents, place.digest)
+
+
+def _running(lines: Sequence[StatementLine], balance_cents: int) -> Iterator[StatementLine]:
+    """Yield the lines with the balance of these lines alone."""
+    for line in lines:
+        balance_cents += line.amount_cents
+        yield replace(line, balance_cents=balance_cents)
 
 
 def program_years(tx: Session, dealer_id: UUID | None = None) -> tuple[int, ...]:
@@ -134,17 +187,25 @@ def statement_lines(
     after: int = 0,
     limit: int | None = None,
     newest_first: bool = False,
+    through: int | None = None,
+    on: date | None = None,
 ) -> Iterator[StatementLine]:
-    """Yield postings of one account by sequence, streamed."""
+    """Yield postings of one account by sequence, streamed; up to a sequence, and effective by a day, if given."""
     related = aliased(LedgerEntry)
-    order = LedgerPosting.sequence.desc() if newest_first else LedgerPosting.sequence
+    order = LedgerEntry.sequence.desc() if newest_first else LedgerEntry.sequence
     rows = tx.execute(
-        sa.select(LedgerPosting, LedgerEntry, User.name, related.source)
-        .join(
-            LedgerEntry,
-            sa.and_(
-                LedgerEntry.dealer_id == LedgerPosting.dealer_id, LedgerEntry.id == LedgerPosting.entry_id
-            ),
+        sa.select(
+            LedgerEntry.sequence,
+            LedgerEntry.effective_on,
+            LedgerEntry.posted_at,
+            LedgerEntry.kind,
+            LedgerEntry.source,
+            LedgerEntry.memo,
+            User.name.label("actor"),
+            related.source.label("related_source"),
+            LedgerEntry.amount_cents,
+            LedgerEntry.balance_cents,
+            LedgerEntry.digest,
         )
         .outerjoin(User, User.id == LedgerEntry.actor_id)
         .outerjoin(
@@ -152,29 +213,31 @@ def statement_lines(
             sa.and_(related.dealer_id == LedgerEntry.dealer_id, related.id == LedgerEntry.related_entry_id),
         )
         .where(
-            LedgerPosting.dealer_id == dealer_id,
-            LedgerPosting.program_year == program_year,
-            LedgerPosting.account_kind == account_kind,
-            LedgerPosting.sequence > after,
+            LedgerEntry.dealer_id == dealer_id,
+            LedgerEntry.program_year == program_year,
+            LedgerEntry.account_kind == account_kind,
+            LedgerEntry.sequence > after,
+            sa.true() if through is None else LedgerEntry.sequence <= through,
+            sa.true() if on is None else LedgerEntry.effective_on <= on,
         )
         .order_by(order)
         .limit(limit)
         .execution_options(yield_per=1000)
     )
-    for posting, entry, actor, related_source in rows:
+    for row in rows:
         yield StatementLine(
-            sequence=posting.sequence,
-            effective_on=entry.effective_on,
-            posted_at=entry.posted_at,
-            kind=entry.kind,
-            words=ENTRY_WORDS[entry.kind],
-            source=entry.source,
-            memo=entry.memo,
-            actor=actor or "",
-            related_source=related_source or "",
-            amount_cents=posting.amount_cents,
-            balance_cents=posting.balance_cents,
-            digest=posting.digest,
+            sequence=row.sequence,
+            effective_on=row.effective_on,
+            posted_at=row.posted_at,
+            kind=row.kind,
+            words=ENTRY_WORDS[row.kind],
+            source=row.source,
+            memo=row.memo,
+            actor=row.actor or "",
+            related_source=row.related_source or "",
+            amount_cents=row.amount_cents,
+            balance_cents=row.balance_cents,
+            digest=row.digest,
         )
 
 
@@ -189,32 +252,19 @@ class DealerYearRow:
 
 
 def year_summary(
-    tx: Session, *, viewer: Viewer, program_year: int, dealer_code: str = ""
+    tx: Session, *, viewer: Viewer, program_year: int, dealer_code: str = "", as_of: AsOf = NOW
 ) -> tuple[DealerYearRow, ...]:
-    """Return every dealer the viewer sees with the year's balances and level, by name."""
-    dealers = dealers_seen_by(viewer).order_by(Company.name, Company.id)
+    """Return every dealer of the year the viewer sees, with its balances and level, by name."""
+    dealers = dealers_of_year(viewer, program_year).order_by(Company.name, Company.id)
     if dealer_code:
         dealers = dealers.where(Company.code == dealer_code)
-    balances: dict[tuple[UUID, AccountKind], int] = {
-        (dealer_id, kind): balance
-        for dealer_id, kind, balance in tx.execute(
-            sa.select(LedgerAccount.dealer_id, LedgerAccount.kind, LedgerAccount.balance_cents).where(
-                LedgerAccount.program_year == program_year
-            )
-        )
-    }
-    levels = level_steps(tx, program_year + 1)
+    books = year_books(tx, program_year, as_of=as_of)
     return tuple(
         DealerYearRow(
             dealer_id=dealer.id,
             dealer_code=dealer.code,
             dealer_name=dealer.name,
-            year=make_credit_year(
-                program_year,
-                balances.get((dealer.id, AccountKind.SALES_CREDIT), 0),
-                balances.get((dealer.id, AccountKind.OTHER_PURCHASES), 0),
-                levels,
-            ),
+            year=books.year_of(dealer.id),
         )
         for dealer in tx.scalars(dealers)
     )

@@ -1,15 +1,20 @@
-"""Entering and cancelling an order."""
+"""Entering an order, shipping, cancelling and returning units of it."""
 
 from __future__ import annotations
 
+from wtforms import SelectChoice, SelectField
+from wtforms.validators import InputRequired
 from wtforms.widgets import HiddenInput
 
 from quotes.forms.lines import PerLineField
-from referral.formkit import HouseForm, LineField, ParagraphField, QuantityField
+from quotes.states import RETURN_WORDS
+from referral.formkit import DayField, HouseForm, LineField, ParagraphField, QuantityField
 
 KEY_LENGTH = 64
 PURCHASE_ORDER_LENGTH = 60
 REASON_LENGTH = 500
+CARRIER_LENGTH = 60
+TRACKING_LENGTH = 60
 
 
 class PlaceOrderForm(HouseForm):
@@ -33,6 +38,43 @@ class ConfirmCancellationForm(HouseForm):
 
     idempotency_key = LineField("Cancellation key", longest=KEY_LENGTH, widget=HiddenInput())
     reason = ParagraphField("Reason", longest=REASON_LENGTH, widget=HiddenInput())
+    quantity = PerLineField(
+        "Quantities", QuantityField("Quantity", optional=True, minimum=0, widget=HiddenInput())
+    )
+
+
+class ShipOrderForm(HouseForm):
+    """Units that shipped, when and how."""
+
+    idempotency_key = LineField("Shipment key", longest=KEY_LENGTH, widget=HiddenInput())
+    shipped_on = DayField("Shipped on")
+    carrier = LineField("Carrier", optional=True, longest=CARRIER_LENGTH)
+    tracking_number = LineField("Tracking number", optional=True, longest=TRACKING_LENGTH)
+    quantity = PerLineField("Quantities", QuantityField("Quantity", optional=True, minimum=0))
+
+
+class ReturnOrderForm(HouseForm):
+    """Units that came back and why. `return_these` and `return_all` say the effect; `confirm` does it."""
+
+    idempotency_key = LineField("Return key", longest=KEY_LENGTH, widget=HiddenInput())
+    reason = SelectField(
+        "Reason",
+        [InputRequired("Choose a reason.")],
+        choices=[
+            SelectChoice("", "Choose a reason"),
+            *(SelectChoice(reason.value, words) for reason, words in RETURN_WORDS.items()),
+        ],
+    )
+    words = ParagraphField("In your own words", optional=True, longest=REASON_LENGTH)
+    quantity = PerLineField("Quantities", QuantityField("Quantity", optional=True, minimum=0))
+
+
+class ConfirmReturnForm(HouseForm):
+    """What the confirmation shows, to be sent back unchanged as a ReturnOrderForm."""
+
+    idempotency_key = LineField("Return key", longest=KEY_LENGTH, widget=HiddenInput())
+    reason = LineField("Reason", widget=HiddenInput())
+    words = ParagraphField("In your own words", optional=True, longest=REASON_LENGTH, widget=HiddenInput())
     quantity = PerLineField(
         "Quantities", QuantityField("Quantity", optional=True, minimum=0, widget=HiddenInput())
     )

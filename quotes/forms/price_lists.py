@@ -12,7 +12,7 @@ from wtforms.widgets import HiddenInput
 from quotes.queries.price_lists import NewItem
 from quotes.states import Category
 from referral.errors import Problem, Refusal
-from referral.formkit import DayField, HouseForm, LineField
+from referral.formkit import CurrencyField, DayField, HouseForm, LineField
 from referral.money import NotANumber, parse_cents
 from referral.sheetkit.reader import read_table
 from referral.sheetkit.table import Cell, Record
@@ -82,10 +82,11 @@ class UploadPriceListForm(HouseForm):
 
     file = FileField("Price list file", validators=[FileRequired("Choose a file.")])
     valid_from = DayField("First valid day")
+    currency = CurrencyField("Currency", optional=True)
 
 
 class PreviewPriceListForm(HouseForm):
-    """The first valid day a preview compares for; it stands in the address."""
+    """The first valid day and the currency a preview compares for; they stand in the address."""
 
     class Meta:
         """A form that only reads carries no token."""
@@ -93,13 +94,15 @@ class PreviewPriceListForm(HouseForm):
         csrf = False
 
     valid_from = DayField("First valid day")
+    currency = CurrencyField("Currency", optional=True)
 
 
 class PublishPriceListForm(HouseForm):
-    """What was previewed, sent back: the file's digest and the first valid day."""
+    """What was previewed, sent back: the file's digest, the first valid day, the currency."""
 
     sha256 = LineField("File", longest=SHA256_LENGTH, widget=HiddenInput())
     valid_from = DayField("First valid day", widget=HiddenInput())
+    currency = CurrencyField("Currency", optional=True, widget=HiddenInput())
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,12 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from quotes.models import Approval, LineRemark, Quote, Revision, RevisionLine
+from ledger.operations.evidence import witness
+from ledger.states import EvidenceKind
+from quotes.models.quotes import Approval, LineRemark, Quote, Revision, RevisionLine
 from quotes.operations.quotes import locked_quote, locked_revision
 from quotes.operations.submissions import supersede_before
+from quotes.queries.order_digests import approval_digest
 from quotes.queries.quotes import quote_ref
 from quotes.rules import ATTESTATION_VERSION, ATTESTATIONS, canonical_json, is_expired
 from quotes.states import REVISION_MOVES, RevisionState, ServicesState
@@ -121,6 +124,15 @@ def approve_revision(
     _settle(tx, actor, at, quote, revision, "approve", "")
     supersede_before(tx, quote, revision, {RevisionState.APPROVED})
     tx.flush()
+    witness(
+        tx,
+        actor=actor,
+        at=at,
+        dealer_id=quote.dealer_id,
+        kind=EvidenceKind.APPROVAL,
+        subject=f"{ref}.{revision_number}",
+        content_digest=approval_digest(approval),
+    )
     return approval
 
 

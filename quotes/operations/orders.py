@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ledger.operations.entries import Source, post_entry
-from ledger.rules import line_credit_cents
-from ledger.states import AccountKind, EntryKind
-from quotes.models import Approval, Order, OrderLine, Quote, Revision
+from ledger.operations.evidence import witness
+from ledger.states import AccountKind, EntryKind, EvidenceKind
+from quotes.models.orders import Order, OrderLine
+from quotes.models.quotes import Approval, Quote, Revision
 from quotes.operations.quotes import guard_account_side, locked_quote, locked_revision
-from quotes.queries.orders import (
-    order_digest,
-)
+from quotes.queries.order_digests import ORDER_DIGEST_VERSION, order_digest
+from quotes.queries.order_lines import credit_of
 from quotes.queries.quotes import content_lines, ordered_quantities
 from quotes.rules import ContentLine, is_expired, request_digest
 from quotes.states import SETTLED_SERVICES, OrderState, RevisionState
@@ -31,6 +31,7 @@ from referral.operations.records import (
 )
 from referral.permissions import Permission, Role, Viewer
 from referral.queries.companies import check_account_number, is_qualified_on
+from referral.queries.exchange_rates import Exchange, exchange_on
 from referral.queries.settings import creditable_categories, today, whole_number_setting
 
 
@@ -51,7 +52,8 @@ def place_order(
     answers with the same order. Raises Refusal(forbidden), (not_found), (idempotency_key_missing),
     (idempotency_key_reused), (stale_revision), (revision_not_approved), (quote_expired),
     (services_not_agreed), (account_not_qualified), (account_number_unknown_for_dealer),
-    (not_on_revision), (exceeds_approved_qty), (empty_order), (amount_too_large). Program rules, section 6.
+    (not_on_revision), (exceeds_approved_qty), (empty_order), (amount_too_large), (exchange_rate_missing).
+    Program rules, sections 2 and 6.
     """
     guard_permission(actor, Permission.ORDER_ENTER)
     if not idempotency_key.strip():
@@ -98,12 +100,21 @@ def place_order(
             kind=EntryKind.ORDER,
             amount_cents=order.credit_cents,
             effective_on=order.entered_on,
-            idempotency_key=f"order:{order.id.hex}",
+            idempotency_key=f"order:{order.number}",
             source=Source(number, order.digest, project),
-        ).id
+        ).entry_id
     tx.add(order)
     tx.flush()
     tx.add_all(rows)
+    witness(
+        tx,
+        actor=actor,
+        at=at,
+        dealer_id=order.dealer_id,
+        kind=EvidenceKind.ORDER,
+        subject=number,
+        content_digest=order.digest,
+    )
     record_event(
         tx,
         actor=actor,
@@ -132,9 +143,9 @@ def _make_order(
     revision: Revision,
     chosen: list[tuple[ContentLine, int]],
 ) -> tuple[Order, list[OrderLine]]:
-    """Return the order of these lines and its rows, with the credit of the day's program year."""
+    """Return the order of these lines and its rows, with the credit at the rates of the day."""
     day = today(tx, at)
-    rate = whole_number_setting(tx, "credit_rate", day)
+    exchange = _exchange(tx, revision, day)
     creditable = creditable_categories(tx, day.year)
     order = Order(
         dealer_id=quote.dealer_id,
@@ -147,13 +158,16 @@ def _make_order(
         account_number=revision.account_number,
         currency=revision.currency,
         program_year=day.year,
-        credit_rate=rate,
+        credit_rate=whole_number_setting(tx, "credit_rate", day),
+        exchange_rate=exchange.rate,
+        exchange_rate_on=exchange.valid_from,
+        digest_version=ORDER_DIGEST_VERSION,
         products_cents=sum(line.list_price_cents * quantity for line, quantity in chosen),
         entered_by=actor.user_id,
         entered_at=at,
         entered_on=day,
     )
-    rows = [_order_line(order, line, quantity, rate, creditable) for line, quantity in chosen]
+    rows = [_order_line(order, line, quantity, creditable) for line, quantity in chosen]
     order.credit_cents = sum(row.credit_cents for row in rows)
     return order, rows
 
@@ -213,11 +227,17 @@ def within(
     return wanted
 
 
-def _order_line(
-    order: Order, line: ContentLine, quantity: int, rate: int, creditable: frozenset[str]
-) -> OrderLine:
-    is_creditable = line.category.value in creditable
-    return OrderLine(
+def _exchange(tx: Session, revision: Revision, day: date) -> Exchange:
+    """Return how the revision's currency becomes the program's on the order's day."""
+    currency = str(revision.currency)
+    exchange = exchange_on(tx, currency, day)
+    if exchange.is_missing:
+        raise Refusal("exchange_rate_missing", f"No exchange rate of {currency} holds on {day}.")
+    return exchange
+
+
+def _order_line(order: Order, line: ContentLine, quantity: int, creditable: frozenset[str]) -> OrderLine:
+    row = OrderLine(
         dealer_id=order.dealer_id,
         order_id=order.id,
         line_id=line.line_id,
@@ -226,6 +246,7 @@ def _order_line(
         quantity=quantity,
         list_price_cents=line.list_price_cents,
         amount_cents=line.list_price_cents * quantity,
-        is_creditable=is_creditable,
-        credit_cents=line_credit_cents(line.list_price_cents, quantity, rate) if is_creditable else 0,
+        is_creditable=line.category.value in creditable,
     )
+    row.credit_cents = credit_of(row, order)
+    return row

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from quotes.models import PriceItem, PriceList, Quote, Revision, RevisionLine, RevisionService
+from quotes.models.price_lists import PriceItem, PriceList
+from quotes.models.quotes import Quote, Revision, RevisionLine, RevisionService
 from quotes.queries.price_lists import items_by_model_number, price_list_on
 from quotes.queries.quotes import (
     content_lines,
@@ -24,11 +25,12 @@ from quotes.states import RevisionState, ServiceKind, ServicesState
 from referral.db import locked
 from referral.errors import Problem, Refusal
 from referral.ids import new_id
-from referral.models import Referral
+from referral.models import Company, Referral
 from referral.money import format_cents
 from referral.operations.records import guard_permission, guard_total, next_number, record_event
 from referral.permissions import CompanyKind, Permission, Viewer
 from referral.queries.companies import is_qualified_on
+from referral.queries.exchange_rates import currency_of_dealer
 from referral.queries.referrals import dealer_of_number, referrals_seen_by
 from referral.queries.settings import today
 from referral.states import ReferralState
@@ -223,11 +225,12 @@ def save_draft(
     services: Sequence[ServiceInput],
     has_no_services: bool,
 ) -> Revision:
-    """The draft says exactly this. Prices come from the list valid today; a given one must equal it.
+    """The draft says exactly this. Prices come from the list valid today in the dealer's currency.
 
+    A price that is given must equal it.
     `draft_version` is the version the editor read (None does not check). Raises Refusal(forbidden),
-    (not_found), (revision_immutable), (stale_draft), (invalid_input), (amount_too_large), and with one
-    problem a line: (model_number_unknown), (not_list_price).
+    (not_found), (revision_immutable), (stale_draft), (invalid_input), (amount_too_large),
+    (price_list_missing), and with one problem a line: (model_number_unknown), (not_list_price).
     """
     guard_permission(actor, Permission.QUOTE_BUILD)
     quote = locked_quote(tx, actor, ref)
@@ -239,7 +242,8 @@ def save_draft(
         raise Refusal("stale_draft")
     if len(lines) > MAX_LINES:
         raise Refusal("invalid_input", f"A revision has at most {MAX_LINES:,} lines.", "lines")
-    price_list = price_list_on(tx, today(tx, at))
+    day = today(tx, at)
+    price_list = price_list_on(tx, day, dealer_currency(tx, quote, day))
     priced = at_list_price(tx, price_list, content_lines_before(tx, quote), lines)
     guard_total(
         sum(line.amount_cents for line in priced) + sum(service.amount_cents for service in services), "lines"
@@ -263,6 +267,11 @@ def save_draft(
         details={"revision": revision_number, "lines": len(lines)},
     )
     return revision
+
+
+def dealer_currency(tx: Session, quote: Quote, day: date) -> str:
+    """Return the currency in which the quote's dealer is quoted."""
+    return currency_of_dealer(tx, tx.get_one(Company, quote.dealer_id), day)
 
 
 def content_lines_before(tx: Session, quote: Quote) -> frozenset[UUID]:

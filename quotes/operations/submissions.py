@@ -8,10 +8,12 @@ from datetime import date, datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from quotes.models import PriceList, Quote, Revision, RevisionLine
+from quotes.models.price_lists import PriceList
+from quotes.models.quotes import Quote, Revision, RevisionLine
 from quotes.operations.quotes import (
     LineInput,
     at_list_price,
+    dealer_currency,
     guard_account_side,
     locked_quote,
     locked_revision,
@@ -40,7 +42,7 @@ def submit_revision(
 
     An earlier revision that waits or was sent back is superseded. Raises Refusal(forbidden), (not_found),
     (revision_immutable), (stale_draft), (empty_quote), (account_not_qualified),
-    (account_number_missing), (account_number_unknown_for_dealer), (model_number_unknown),
+    (account_number_missing), (account_number_unknown_for_dealer), (price_list_missing), (model_number_unknown),
     (amount_too_large).
     """
     guard_permission(actor, Permission.QUOTE_BUILD)
@@ -58,7 +60,7 @@ def submit_revision(
     lines = content_lines(tx, quote, revision_number)
     if not lines:
         raise Refusal("empty_quote")
-    price_list = price_list_on(tx, day)
+    price_list = price_list_on(tx, day, dealer_currency(tx, quote, day))
     typed = [LineInput(row.model_number, row.quantity, row.room, row.line_id) for row in lines]
     lines = tuple(at_list_price(tx, price_list, frozenset(row.line_id for row in lines), typed))
     services = content_services(tx, quote, revision_number)

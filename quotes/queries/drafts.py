@@ -10,8 +10,9 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from ledger.rules import line_credit_cents
-from quotes.models import LineRemark, PriceItem, PriceList, Revision
+from ledger.rules.credit import line_credit_cents
+from quotes.models.price_lists import PriceItem, PriceList
+from quotes.models.quotes import LineRemark, Revision
 from quotes.queries.price_lists import items_by_model_number, price_list_on
 from quotes.queries.quotes import QuotePage, quote_page
 from quotes.rules import Totals
@@ -19,6 +20,7 @@ from quotes.states import RevisionState
 from referral.errors import Refusal
 from referral.permissions import Viewer
 from referral.queries.companies import is_qualified_on
+from referral.queries.exchange_rates import Exchange
 from referral.queries.settings import creditable_categories, today, whole_number_setting
 from referral.text import fold_account_number, fold_model_number
 
@@ -48,6 +50,8 @@ class Pricing:
     """By folded model number."""
     creditable: frozenset[str]
     credit_rate: int
+    exchange: Exchange
+    """The currency of the dealer, and how it becomes the program's today."""
     program_year: int
 
     def item(self, model_number: str) -> PriceItem | None:
@@ -59,13 +63,13 @@ class Pricing:
         item, units = self.item(model_number), quantity or 0
         if item is None or item.category.value not in self.creditable:
             return PricedLine(item, units)
-        credit = line_credit_cents(item.list_price_cents, units, self.credit_rate)
+        credit = line_credit_cents(item.list_price_cents, units, self.credit_rate, self.exchange.rate)
         return PricedLine(item, units, is_creditable=True, credit_cents=credit)
 
 
 @dataclass(frozen=True)
 class DraftTotals:
-    """The sums of a draft in cents, and the credit that ordering all of it earns in `program_year`."""
+    """The sums of a draft in cents, and what ordering all of it earns in `program_year`, in its currency."""
 
     sums: Totals
     credit_cents: int
@@ -84,11 +88,11 @@ def draft_totals(pricing: Pricing, lines: Iterable[PricedLine], services_cents: 
     )
 
 
-def pricing_of(tx: Session, *, at: datetime, model_numbers: Iterable[str]) -> Pricing:
-    """Return today's prices of these model numbers."""
+def pricing_of(tx: Session, *, at: datetime, exchange: Exchange, model_numbers: Iterable[str]) -> Pricing:
+    """Return today's prices of these model numbers in a currency."""
     day = today(tx, at)
     try:
-        price_list: PriceList | None = price_list_on(tx, day)
+        price_list: PriceList | None = price_list_on(tx, day, exchange.currency)
     except Refusal as refusal:
         if refusal.code != "price_list_missing":
             raise
@@ -98,6 +102,7 @@ def pricing_of(tx: Session, *, at: datetime, model_numbers: Iterable[str]) -> Pr
         items={} if price_list is None else items_by_model_number(tx, price_list, model_numbers),
         creditable=creditable_categories(tx, day.year),
         credit_rate=whole_number_setting(tx, "credit_rate", day),
+        exchange=exchange,
         program_year=day.year,
     )
 
@@ -180,7 +185,7 @@ def draft_page(
     wanted = [row.line.model_number for row in page.lines] if model_numbers is None else model_numbers
     return DraftPage(
         page=page,
-        pricing=pricing_of(tx, at=at, model_numbers=wanted),
+        pricing=pricing_of(tx, at=at, exchange=page.exchange, model_numbers=wanted),
         is_draft=page.revision.state is RevisionState.DRAFT,
         is_qualified=is_qualified_on(tx, viewer.company_id, today(tx, at)),
         asked=_asked(tx, page),

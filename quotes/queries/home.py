@@ -10,17 +10,21 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from ledger.queries.disputes import OpenDisputes, open_disputes
 from ledger.queries.levels import CreditYear, credit_year
 from ledger.queries.statements import DealerYearRow, StatementLine, statement_lines, year_summary
-from ledger.rules import standing
+from ledger.rules.credit import standing
 from ledger.states import AccountKind
-from quotes.models import Order, Quote, Revision
+from quotes.models.orders import Order
+from quotes.models.quotes import Quote, Revision
+from quotes.queries.outlook import LIVE_REVISIONS, live_work, outlook_of
 from quotes.queries.work import ReferralWork, WorkRow, has_quote, referral_work, work_rows
 from quotes.states import RevisionState
 from referral.models import Qualification, Referral
 from referral.permissions import CompanyKind, Viewer
 from referral.queries.companies import is_qualified_on
-from referral.queries.settings import setting_on, today
+from referral.queries.exchange_rates import program_currency
+from referral.queries.settings import today
 from referral.states import LIVE_REFERRAL_STATES, ReferralState
 
 LAST_POSTINGS = 5
@@ -29,7 +33,6 @@ OLDEST_WAITING = 8
 """Waiting quotes the program's start page shows."""
 EXPIRED_DAYS = 30
 """How long an expired revision stays on the account's start page."""
-_LIVE = (RevisionState.SUBMITTED, RevisionState.APPROVED)
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,9 @@ class ProgramHome:
     other_purchases_cents: int
     order_count: int
     ordered_cents: int
+    """At list price in the program's currency."""
+    ordered_elsewhere: tuple[tuple[str, int], ...]
+    """(currency, cents) of what is ordered at list price in other currencies."""
     dealers: tuple[DealerYearRow, ...]
     """The largest totals of the year first."""
     dealer_count: int
@@ -114,6 +120,8 @@ class HomePage:
     dealer: DealerHome | None
     account: AccountHome | None
     program: ProgramHome | None
+    disputes: OpenDisputes
+    """Open disputes of the viewer's company, or of all dealers for the program."""
 
 
 def home_page(tx: Session, *, viewer: Viewer, at: datetime) -> HomePage:
@@ -124,21 +132,19 @@ def home_page(tx: Session, *, viewer: Viewer, at: datetime) -> HomePage:
         dealer=dealer_home(tx, viewer=viewer, day=day) if viewer.acts_as(CompanyKind.DEALER) else None,
         account=account_home(tx, viewer=viewer, day=day) if viewer.acts_as(CompanyKind.ACCOUNT) else None,
         program=program_home(tx, viewer=viewer, day=day) if viewer.acts_as(CompanyKind.PROGRAM) else None,
+        disputes=open_disputes(tx, viewer=viewer, day=day),
     )
 
 
 def dealer_home(tx: Session, *, viewer: Viewer, day: date) -> DealerHome:
     """Return the start page of the viewer's company as a dealer."""
-    live = work_rows(
-        tx,
-        day,
-        [Revision.dealer_id == viewer.company_id, Revision.state.in_(_LIVE), Revision.expires_on >= day],
-    )
+    live = live_work(tx, day=day, dealer_ids=[viewer.company_id])
     approved = [row for row in live if row.state == "approved" and row.remaining_units]
     waiting = [row for row in live if row.state == "submitted"]
-    committed_cents = sum(row.credit_cents for row in approved)
+    outlook = outlook_of(live)
+    committed_cents = outlook.committed.credit_cents
     year = credit_year(tx, dealer_id=viewer.company_id, program_year=day.year)
-    hoped_cents = year.total_cents + committed_cents + sum(row.credit_cents for row in waiting)
+    hoped_cents = year.total_cents + committed_cents + outlook.forecast.credit_cents
     hoped_level = standing(hoped_cents, year.levels).level
     return DealerHome(
         waiting=tuple(waiting),
@@ -152,7 +158,7 @@ def dealer_home(tx: Session, *, viewer: Viewer, day: date) -> DealerHome:
             ],
         ),
         year=year,
-        currency=str(setting_on(tx, "currency", day)),
+        currency=program_currency(tx, day),
         committed_cents=committed_cents,
         hoped_cents=hoped_cents,
         hoped_level="" if hoped_level is None else hoped_level.name,
@@ -182,7 +188,10 @@ def account_home(tx: Session, *, viewer: Viewer, day: date) -> AccountHome:
             Quote.account_id == viewer.company_id,
             sa.or_(
                 Revision.state == RevisionState.DRAFT,
-                sa.and_(Revision.state.in_(_LIVE), Revision.expires_on >= day - timedelta(days=EXPIRED_DAYS)),
+                sa.and_(
+                    Revision.state.in_(LIVE_REVISIONS),
+                    Revision.expires_on >= day - timedelta(days=EXPIRED_DAYS),
+                ),
                 sa.and_(
                     Revision.state == RevisionState.CHANGES_REQUESTED,
                     Revision.number == Quote.latest_revision,
@@ -216,7 +225,7 @@ def account_home(tx: Session, *, viewer: Viewer, day: date) -> AccountHome:
         to_order=tuple(row for row in _in_state(work, "approved") if row.remaining_units),
         waiting=_in_state(work, "submitted"),
         expired=tuple(row for row in _in_state(work, "expired") if row.is_newest and row.remaining_units),
-        currency=str(setting_on(tx, "currency", day)),
+        currency=program_currency(tx, day),
     )
 
 
@@ -224,18 +233,22 @@ def program_home(tx: Session, *, viewer: Viewer, day: date) -> ProgramHome:
     """Return the start page of the program."""
     waits = [Revision.state == RevisionState.SUBMITTED, Revision.expires_on >= day]
     dealers = year_summary(tx, viewer=viewer, program_year=day.year)
-    order_count, ordered = tx.execute(
-        sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(Order.products_cents), 0)).where(
-            Order.program_year == day.year
-        )
-    ).one()
+    currency = program_currency(tx, day)
+    ordered = tx.execute(
+        sa.select(Order.currency, sa.func.count(), sa.func.sum(Order.products_cents))
+        .where(Order.program_year == day.year)
+        .group_by(Order.currency)
+        .order_by(Order.currency)
+    ).all()
+    cents = {code: int(amount) for code, _, amount in ordered}
     return ProgramHome(
         program_year=day.year,
-        currency=str(setting_on(tx, "currency", day)),
+        currency=currency,
         sales_credit_cents=sum(row.year.sales_credit_cents for row in dealers),
         other_purchases_cents=sum(row.year.other_purchases_cents for row in dealers),
-        order_count=order_count,
-        ordered_cents=int(ordered),
+        order_count=sum(count for _, count, _ in ordered),
+        ordered_cents=cents.get(currency, 0),
+        ordered_elsewhere=tuple(pair for pair in cents.items() if pair[0] != currency),
         dealers=tuple(sorted(dealers, key=lambda row: (-row.year.total_cents, row.dealer_code))),
         dealer_count=len(dealers),
         qualified_account_count=_count(

@@ -10,13 +10,15 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
-from quotes.models import CancellationLine, OrderLine, Quote, Revision, RevisionLine
+from quotes.models.orders import CancellationLine, OrderLine
+from quotes.models.quotes import Quote, Revision, RevisionLine
 from quotes.queries.quotes import quotes_seen_by
 from quotes.rules import shown_state
 from quotes.states import RevisionState
 from referral.ids import PublicNumber
 from referral.models import Company, Referral
 from referral.permissions import CompanyKind, Viewer
+from referral.queries.exchange_rates import program_currency
 from referral.queries.records import PAGE_ROWS, page_key
 from referral.queries.referrals import dealer_of_number
 from referral.queries.settings import creditable_categories, today
@@ -34,6 +36,8 @@ class QuoteRow:
     place: str
     dealer_name: str
     account_name: str
+    foreign: str | None
+    """The currency of its amounts where it is not the program's."""
     products_cents: int
     creditable_cents: int
     submitted_at: datetime | None
@@ -99,7 +103,8 @@ def quotes_page(
     found = tx.execute(statement).all()
     shown = found[:limit]
     sums = _sums(tx, [row[0].id for row in shown], creditable_categories(tx, day.year))
-    rows = tuple(_quote_row(day, *row, sums) for row in shown)
+    own = program_currency(tx, day)
+    rows = tuple(_quote_row(day, own, *row, sums) for row in shown)
     return QuotesPage(rows=rows, after=rows[-1].key if len(found) > limit else None)
 
 
@@ -166,6 +171,7 @@ def _sums(
 
 def _quote_row(
     day: date,
+    own_currency: str,
     quote: Quote,
     revision: Revision,
     referral: Referral,
@@ -174,6 +180,7 @@ def _quote_row(
     sums: Mapping[tuple[UUID, int], _Sums],
 ) -> QuoteRow:
     sum_ = sums.get((quote.id, revision.number), _Sums())
+    currency = revision.currency or dealer.currency or own_currency
     is_ordered = revision.state is RevisionState.APPROVED and sum_.ordered_units >= sum_.units > 0
     return QuoteRow(
         ref=str(PublicNumber("Q", dealer.code, quote.number)),
@@ -183,6 +190,7 @@ def _quote_row(
         place=referral.place,
         dealer_name=dealer.name,
         account_name=account.name,
+        foreign=None if currency == own_currency else currency,
         products_cents=sum_.products_cents,
         creditable_cents=sum_.creditable_cents,
         submitted_at=revision.submitted_at,

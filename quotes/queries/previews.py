@@ -1,4 +1,4 @@
-"""What an order or a cancellation would do to the dealer's credit, said before it is confirmed."""
+"""What an order, a cancellation or a return would do to the dealer's credit, said before it is confirmed."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from ledger.rules import line_credit_cents
-from quotes.queries.orders import OrderLineRow, OrderPage
+from ledger.rules.credit import line_credit_cents
+from quotes.queries.order_lines import OrderLineRow
+from quotes.queries.order_page import OrderPage
 from quotes.queries.quotes import LineRow, QuotePage
 
 
@@ -42,8 +43,8 @@ def order_preview(page: QuotePage, quantities: Mapping[UUID, int]) -> OrderPrevi
     for row in page.lines:
         quantity = min(quantities.get(row.line.line_id, 0), row.remaining_quantity)
         price = row.line.list_price_cents
-        credit = line_credit_cents(price, quantity, page.credit_rate) if row.is_creditable else 0
-        lines.append(PreviewLine(row, quantity, price * quantity, credit))
+        earned = line_credit_cents(price, quantity, page.credit_rate, page.exchange.rate)
+        lines.append(PreviewLine(row, quantity, price * quantity, earned if row.is_creditable else 0))
     return OrderPreview(
         lines=tuple(lines),
         products_cents=sum(line.amount_cents for line in lines),
@@ -53,8 +54,8 @@ def order_preview(page: QuotePage, quantities: Mapping[UUID, int]) -> OrderPrevi
 
 
 @dataclass(frozen=True)
-class CancelledLine:
-    """An ordered line with the units to cancel, their amount, and the credit that is taken back."""
+class TakenBackLine:
+    """An ordered line with the units to cancel or return, their amount, and the credit that is taken back."""
 
     row: OrderLineRow
     quantity: int
@@ -63,28 +64,42 @@ class CancelledLine:
 
 
 @dataclass(frozen=True)
-class CancellationPreview:
-    """What cancelling these units takes back, from the year that the order's credit was given in."""
+class TakenBackPreview:
+    """What cancelling or returning these units takes back of the credit of the order's program year."""
 
-    lines: tuple[CancelledLine, ...]
+    lines: tuple[TakenBackLine, ...]
     units: int
     products_cents: int
     credit_cents: int
     program_year: int
 
 
-def cancellation_preview(page: OrderPage, quantities: Mapping[UUID, int] | None) -> CancellationPreview:
+def cancellation_preview(page: OrderPage, quantities: Mapping[UUID, int] | None) -> TakenBackPreview:
     """Return what cancelling these units would do; None is everything that is left.
 
     More than what is left counts as what is left.
     """
+    return _preview(page, quantities, {row.line_id: row.open_quantity for row in page.lines})
+
+
+def return_preview(page: OrderPage, quantities: Mapping[UUID, int] | None) -> TakenBackPreview:
+    """Return what taking these units back would do; None is everything that shipped and is not back.
+
+    More than that counts as that.
+    """
+    return _preview(page, quantities, {row.line_id: row.returnable_quantity for row in page.lines})
+
+
+def _preview(
+    page: OrderPage, quantities: Mapping[UUID, int] | None, left: Mapping[UUID, int]
+) -> TakenBackPreview:
+    wanted = left if quantities is None else quantities
     lines = []
     for row in page.lines:
-        wanted = row.open_quantity if quantities is None else quantities.get(row.line_id, 0)
-        quantity = min(wanted, row.open_quantity)
-        credit = row.taken_back_cents(quantity, page.order.credit_rate)
-        lines.append(CancelledLine(row, quantity, row.list_price_cents * quantity, credit))
-    return CancellationPreview(
+        quantity = min(wanted.get(row.line_id, 0), left[row.line_id])
+        credit = row.taken_back_cents(quantity, page.order.credit_rate, page.order.exchange_rate)
+        lines.append(TakenBackLine(row, quantity, row.list_price_cents * quantity, credit))
+    return TakenBackPreview(
         lines=tuple(lines),
         units=sum(line.quantity for line in lines),
         products_cents=sum(line.amount_cents for line in lines),

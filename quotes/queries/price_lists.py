@@ -10,9 +10,10 @@ from datetime import date, datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from quotes.models import PriceItem, PriceList
+from quotes.models.price_lists import PriceItem, PriceList
 from quotes.states import Category
 from referral.errors import Refusal
+from referral.queries.exchange_rates import program_currency
 from referral.queries.settings import today
 from referral.text import fold, fold_model_number
 
@@ -22,13 +23,20 @@ ITEM_ROWS = 100
 """Items on one page of a list."""
 
 
-def price_list_on(tx: Session, day: date) -> PriceList:
-    """Return the version valid on the day: the one that started last. Raises Refusal(price_list_missing)."""
+def price_list_on(tx: Session, day: date, currency: str | None = None) -> PriceList:
+    """Return the version valid on the day in a currency, by default the program's: the one that started last.
+
+    Raises Refusal(price_list_missing), which names the currency.
+    """
+    wanted = currency or program_currency(tx, day)
     price_list = tx.scalars(
-        sa.select(PriceList).where(PriceList.valid_from <= day).order_by(PriceList.valid_from.desc()).limit(1)
+        sa.select(PriceList)
+        .where(PriceList.currency == wanted, PriceList.valid_from <= day)
+        .order_by(PriceList.valid_from.desc())
+        .limit(1)
     ).first()
     if price_list is None:
-        raise Refusal("price_list_missing")
+        raise Refusal("price_list_missing", f"No price list in {wanted} is valid on this day.")
     return price_list
 
 
@@ -45,9 +53,11 @@ def items_by_model_number(
     return {row.model_number: row for row in rows}
 
 
-def search_items(tx: Session, *, at: datetime, words: str) -> tuple[PriceItem, ...]:
-    """Return SEARCH_ROWS items of today's list that have all words, exact model numbers first."""
-    price_list = price_list_on(tx, today(tx, at))
+def search_items(
+    tx: Session, *, at: datetime, words: str, currency: str | None = None
+) -> tuple[PriceItem, ...]:
+    """Return SEARCH_ROWS items of today's list in a currency that have all words, exact model numbers first."""
+    price_list = price_list_on(tx, today(tx, at), currency)
     tokens = [token.replace("\\", "").replace("%", "").replace("_", "") for token in fold(words).split()][:6]
     tokens = [token for token in tokens if token]
     if not tokens:
@@ -75,6 +85,7 @@ class PriceListRow:
     """A version as the list of versions shows it."""
 
     version: int
+    currency: str
     valid_from: date
     valid_to: date | None
     is_current: bool
@@ -84,14 +95,17 @@ class PriceListRow:
 
 
 def price_lists_page(tx: Session, *, at: datetime) -> tuple[PriceListRow, ...]:
-    """Return every version, newest first; each ends on the day before the next one starts."""
+    """Return every version, newest first; each ends on the day before the next one in its currency starts."""
     day = today(tx, at)
     rows: list[PriceListRow] = []
-    next_start: date | None = None
-    for price_list in tx.scalars(sa.select(PriceList).order_by(PriceList.valid_from.desc())):
+    next_starts: dict[str, date] = {}
+    newest_first = (PriceList.valid_from.desc(), PriceList.version.desc())
+    for price_list in tx.scalars(sa.select(PriceList).order_by(*newest_first)):
+        next_start = next_starts.get(price_list.currency)
         rows.append(
             PriceListRow(
                 version=price_list.version,
+                currency=price_list.currency,
                 valid_from=price_list.valid_from,
                 valid_to=None if next_start is None else date.fromordinal(next_start.toordinal() - 1),
                 is_current=price_list.valid_from <= day and (next_start is None or day < next_start),
@@ -100,7 +114,7 @@ def price_lists_page(tx: Session, *, at: datetime) -> tuple[PriceListRow, ...]:
                 published_at=price_list.published_at,
             )
         )
-        next_start = price_list.valid_from
+        next_starts[price_list.currency] = price_list.valid_from
     return tuple(rows)
 
 
@@ -173,18 +187,22 @@ class ItemDiff:
 
 @dataclass(frozen=True)
 class PriceListDiff:
-    """What a file would change against the version valid the day before it starts."""
+    """What a file would change against the version in its currency valid the day before it starts."""
 
+    currency: str
     before_version: int | None
     same: int
     changes: tuple[ItemDiff, ...]
 
 
-def diff_price_list(tx: Session, *, items: Mapping[str, NewItem], valid_from: date) -> PriceListDiff:
-    """Return the difference to the version the new one would follow."""
+def diff_price_list(
+    tx: Session, *, items: Mapping[str, NewItem], valid_from: date, currency: str | None = None
+) -> PriceListDiff:
+    """Return the difference to the version the new one would follow, by default in the program's currency."""
+    currency = currency or program_currency(tx, valid_from)
     before = tx.scalars(
         sa.select(PriceList)
-        .where(PriceList.valid_from < valid_from)
+        .where(PriceList.currency == currency, PriceList.valid_from < valid_from)
         .order_by(PriceList.valid_from.desc())
         .limit(1)
     ).first()
@@ -195,7 +213,9 @@ def diff_price_list(tx: Session, *, items: Mapping[str, NewItem], valid_from: da
     pairs = [(number, old.get(number), items.get(number)) for number in sorted(items.keys() | old.keys())]
     changes = [_item_diff(number, was, becomes) for number, was, becomes in pairs]
     differing = tuple(change for change in changes if change is not None)
-    return PriceListDiff(None if before is None else before.version, len(changes) - len(differing), differing)
+    return PriceListDiff(
+        currency, None if before is None else before.version, len(changes) - len(differing), differing
+    )
 
 
 def _item_diff(number: str, was: PriceItem | None, becomes: NewItem | None) -> ItemDiff | None:

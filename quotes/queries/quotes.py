@@ -10,18 +10,10 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from ledger.rules import line_credit_cents
-from quotes.models import (
-    Approval,
-    CancellationLine,
-    LineRemark,
-    OrderLine,
-    PriceList,
-    Quote,
-    Revision,
-    RevisionLine,
-    RevisionService,
-)
+from ledger.rules.credit import line_credit_cents
+from quotes.models.orders import CancellationLine, OrderLine
+from quotes.models.price_lists import PriceList
+from quotes.models.quotes import Approval, LineRemark, Quote, Revision, RevisionLine, RevisionService
 from quotes.rules import (
     ContentHead,
     ContentLine,
@@ -41,6 +33,7 @@ from referral.ids import PublicNumber
 from referral.models import Company, Referral, User
 from referral.permissions import CompanyKind, Role, Viewer
 from referral.queries.companies import account_numbers_on
+from referral.queries.exchange_rates import Exchange, currency_of_dealer, exchange_on
 from referral.queries.people import names_with_role
 from referral.queries.referrals import dealer_of_number
 from referral.queries.settings import creditable_categories, today, whole_number_setting
@@ -236,8 +229,10 @@ class QuotePage:
     rooms: tuple[Room, ...]
     services: tuple[ContentService, ...]
     totals: Totals
+    exchange: Exchange
+    """The currency of its amounts, and how they become the program's today."""
     credit_cents: int
-    """What ordering all of it in `program_year` earns, rounded line by line."""
+    """What ordering all of it today earns in the program's currency, rounded line by line."""
     credit_rate: int
     program_year: int
     compared_with: int | None
@@ -298,6 +293,7 @@ def _quote_page(
     referral = tx.get_one(Referral, (quote.dealer_id, quote.referral_id))
     creditable = creditable_categories(tx, day.year)
     rate = whole_number_setting(tx, "credit_rate", day)
+    exchange = exchange_on(tx, revision.currency or currency_of_dealer(tx, dealer, day), day)
     lines = content_lines(tx, quote, revision.number)
     services = content_services(tx, quote, revision.number)
     ordered = ordered_quantities(tx, quote)
@@ -312,7 +308,8 @@ def _quote_page(
         .order_by(LineRemark.made_at, LineRemark.id)
     ).all()
     rows = tuple(
-        _line_row(line, creditable, rate, ordered, [remark for remark, _ in remarks]) for line in lines
+        _line_row(line, creditable, (rate, exchange.rate), ordered, [remark for remark, _ in remarks])
+        for line in lines
     )
     earlier = [
         row.number
@@ -348,6 +345,7 @@ def _quote_page(
         rooms=_rooms(rows),
         services=services,
         totals=totals(lines, services, creditable),
+        exchange=exchange,
         credit_cents=sum(row.credit_cents for row in rows),
         credit_rate=rate,
         program_year=day.year,
@@ -371,7 +369,7 @@ def _quote_page(
 def _line_row(
     line: ContentLine,
     creditable: frozenset[str],
-    rate: int,
+    rates: tuple[int, int],
     ordered: dict[UUID, int],
     remarks: Sequence[LineRemark],
 ) -> LineRow:
@@ -380,7 +378,7 @@ def _line_row(
     return LineRow(
         line=line,
         is_creditable=is_creditable,
-        credit_cents=line_credit_cents(line.list_price_cents, line.quantity, rate) if is_creditable else 0,
+        credit_cents=line_credit_cents(line.list_price_cents, line.quantity, *rates) if is_creditable else 0,
         ordered_quantity=taken,
         remaining_quantity=max(line.quantity - taken, 0),
         remarks=tuple(remark.text for remark in remarks if remark.line_id == line.line_id),

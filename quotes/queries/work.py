@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -10,12 +10,14 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
-from ledger.rules import line_credit_cents
-from quotes.models import CancellationLine, OrderLine, Quote, Revision, RevisionLine
+from ledger.rules.credit import line_credit_cents
+from quotes.models.orders import CancellationLine, OrderLine
+from quotes.models.quotes import Quote, Revision, RevisionLine
 from quotes.rules import shown_state
 from quotes.states import RevisionState
 from referral.ids import PublicNumber
 from referral.models import Company, Referral
+from referral.queries.exchange_rates import Exchange, exchanges_on, program_currency
 from referral.queries.settings import creditable_categories, whole_number_setting
 from referral.states import ReferralState
 
@@ -27,6 +29,7 @@ SOON_DAYS = 7
 class WorkRow:
     """A revision on a start page; the amounts are of what is not yet ordered of it."""
 
+    dealer_id: UUID
     ref: str
     revision: int
     is_newest: bool
@@ -40,8 +43,11 @@ class WorkRow:
     days_left: int | None
     decision_reason: str
     remaining_units: int
+    exchange: Exchange
+    """The currency of its products, and how they become credit today."""
     products_cents: int
     credit_cents: int
+    """In the program's currency; 0 where no rate holds."""
 
     @property
     def is_expiring_soon(self) -> bool:
@@ -109,7 +115,7 @@ def referral_work(tx: Session, conditions: Sequence[sa.ColumnElement[bool]]) -> 
 def work_rows(
     tx: Session, day: date, conditions: Sequence[sa.ColumnElement[bool]], limit: int | None = None
 ) -> tuple[WorkRow, ...]:
-    """Return the revisions that meet the conditions, oldest submission first, in four statements at most."""
+    """Return the revisions that meet the conditions, oldest submission first, in six statements at most."""
     dealer, account = aliased(Company), aliased(Company)
     found = tx.execute(
         sa.select(Revision, Quote, Referral, dealer, account.name)
@@ -123,9 +129,17 @@ def work_rows(
         )
         .limit(limit)
     ).all()
-    worth = _worth(tx, day, [row[0] for row in found])
+    own = program_currency(tx, day)
+    currencies = {
+        (revision.quote_id, revision.number): revision.currency or company.currency or own
+        for revision, _, _, company, _ in found
+    }
+    exchanges = exchanges_on(tx, currencies.values(), day)
+    by_revision = {key: exchanges[currency] for key, currency in currencies.items()}
+    worth = _worth(tx, day, [row[0] for row in found], by_revision)
     return tuple(
         WorkRow(
+            dealer_id=revision.dealer_id,
             ref=str(PublicNumber("Q", company.code, quote.number)),
             revision=revision.number,
             is_newest=revision.number == quote.latest_revision,
@@ -139,6 +153,7 @@ def work_rows(
             days_left=None if revision.expires_on is None else (revision.expires_on - day).days,
             decision_reason=revision.decision_reason,
             remaining_units=worth[revision.quote_id, revision.number].units,
+            exchange=by_revision[revision.quote_id, revision.number],
             products_cents=worth[revision.quote_id, revision.number].products_cents,
             credit_cents=worth[revision.quote_id, revision.number].credit_cents,
         )
@@ -153,7 +168,12 @@ class _Worth:
     credit_cents: int = 0
 
 
-def _worth(tx: Session, day: date, revisions: Sequence[Revision]) -> dict[tuple[UUID, int], _Worth]:
+def _worth(
+    tx: Session,
+    day: date,
+    revisions: Sequence[Revision],
+    exchanges: Mapping[tuple[UUID, int], Exchange],
+) -> dict[tuple[UUID, int], _Worth]:
     """Return what is not yet ordered of each revision, and the credit it earns today, line by line."""
     worth = {(revision.quote_id, revision.number): _Worth() for revision in revisions}
     if not worth:
@@ -181,7 +201,9 @@ def _worth(tx: Session, day: date, revisions: Sequence[Revision]) -> dict[tuple[
         sums.units += left
         sums.products_cents += left * list_price_cents
         if category.value in creditable:
-            sums.credit_cents += line_credit_cents(list_price_cents, left, rate)
+            sums.credit_cents += line_credit_cents(
+                list_price_cents, left, rate, exchanges[quote_id, number].rate
+            )
     return worth
 
 

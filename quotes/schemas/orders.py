@@ -1,4 +1,4 @@
-"""What programs send and get of orders and cancellations."""
+"""What programs send and get of orders, shipments, cancellations and returns."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from marshmallow import fields, post_load, validate, validates_schema
 
 from quotes.rules import MAX_LINES
 from quotes.schemas.quotes import guard_lines_once
-from quotes.states import OrderState
+from quotes.states import OrderState, ReturnReason
 from referral.money import MAX_QUANTITY
 from referral.schemakit import (
     ID_CURSOR,
     Amount,
     AnswerSchema,
+    Choice,
     Cursor,
+    Day,
+    ExchangeRate,
     HouseSchema,
     Id,
     Line,
@@ -26,8 +29,10 @@ from referral.schemakit import (
 
 PURCHASE_ORDER_LENGTH = 60
 REASON_LENGTH = 500
+CARRIER_LENGTH = 60
+TRACKING_LENGTH = 60
 
-# entering and cancelling ------------------------------------------------------------------------
+# entering, shipping, cancelling, returning -------------------------------------------------------------
 
 
 class LineQuantitySchema(HouseSchema):
@@ -69,6 +74,35 @@ class CancelOrderSchema(_ChosenLinesSchema):
     reason = Paragraph(optional=True, longest=REASON_LENGTH)
 
 
+class ShipOrderSchema(_ChosenLinesSchema):
+    """A shipment of lines with their quantities; without `lines`, of everything that is left."""
+
+    shipped_on = Day()
+    carrier = Line(optional=True, longest=CARRIER_LENGTH)
+    tracking_number = Line(optional=True, longest=TRACKING_LENGTH)
+
+
+class ReturnOrderSchema(_ChosenLinesSchema):
+    """A return of lines with their quantities; without `lines`, of everything that shipped and is not back."""
+
+    reason = Choice(ReturnReason)
+    words = Paragraph(optional=True, longest=REASON_LENGTH)
+
+
+class ReceiptSchema(AnswerSchema):
+    """Where an order's credit stands in the ledger, signed; keep it: `flask ledger check-receipt` proves it."""
+
+    order = fields.String()
+    dealer = fields.String(attribute="dealer_code")
+    program_year = fields.Integer()
+    account = fields.String(attribute="account_kind")
+    sequence = fields.Integer()
+    amount = Amount(attribute="amount_cents")
+    digest = fields.String(attribute="posting_digest")
+    public_key = fields.String()
+    signature = fields.String()
+
+
 class PlacedOrderSchema(AnswerSchema):
     """The order as it was entered, the same whenever the request is sent again."""
 
@@ -84,6 +118,7 @@ class PlacedOrderSchema(AnswerSchema):
     program_year = fields.Integer(attribute="order.program_year")
     entered_at = fields.AwareDateTime(attribute="order.entered_at")
     digest = fields.String(attribute="order.digest")
+    receipt = fields.Nested(ReceiptSchema, allow_none=True)
 
 
 class PlacedCancellationSchema(AnswerSchema):
@@ -98,6 +133,32 @@ class PlacedCancellationSchema(AnswerSchema):
     digest = fields.String(attribute="cancellation.digest")
 
 
+class PlacedShipmentSchema(AnswerSchema):
+    """The shipment as it was recorded, the same whenever the request is sent again."""
+
+    order = fields.String()
+    number = fields.Integer(attribute="shipment.number")
+    key = fields.String(attribute="shipment.idempotency_key")
+    shipped_on = fields.Date(attribute="shipment.shipped_on")
+    carrier = fields.String(attribute="shipment.carrier")
+    tracking_number = fields.String(attribute="shipment.tracking_number")
+    recorded_at = fields.AwareDateTime(attribute="shipment.recorded_at")
+    digest = fields.String(attribute="shipment.digest")
+
+
+class PlacedReturnSchema(AnswerSchema):
+    """The return as it was recorded, the same whenever the request is sent again."""
+
+    order = fields.String()
+    number = fields.Integer(attribute="returned.number")
+    key = fields.String(attribute="returned.idempotency_key")
+    reason = fields.Enum(ReturnReason, by_value=True, attribute="returned.reason")
+    words = fields.String(attribute="returned.words")
+    amount = Amount(attribute="returned.products_cents")
+    returned_at = fields.AwareDateTime(attribute="returned.returned_at")
+    digest = fields.String(attribute="returned.digest")
+
+
 # reading ----------------------------------------------------------------------------------------
 
 
@@ -109,7 +170,11 @@ class ListOrdersSchema(QuerySchema):
 
 
 class OrderRowSchema(AnswerSchema):
-    """An order; `credit` is what it earned, null unless it is your own dealer's, or you the program."""
+    """An order; `credit` is what it earned, null unless it is your own dealer's, or you the program.
+
+    Amounts are in `currency`; they became credit at `exchange_rate`, which held from `exchange_rate_on` (null in
+    the program's own currency).
+    """
 
     id = fields.String(attribute="ref")
     key = fields.String(attribute="idempotency_key")
@@ -121,6 +186,9 @@ class OrderRowSchema(AnswerSchema):
     account_name = fields.String()
     project_name = fields.String()
     purchase_order = fields.String()
+    currency = fields.String()
+    exchange_rate = ExchangeRate()
+    exchange_rate_on = fields.Date(allow_none=True)
     amount = Amount(attribute="products_cents")
     credit = Amount(attribute="credit_cents", allow_none=True)
     program_year = fields.Integer()
@@ -142,7 +210,10 @@ class OrderedLineSchema(AnswerSchema):
     description = fields.String()
     room = fields.String()
     quantity = fields.Integer()
+    shipped = fields.Integer(attribute="shipped_quantity")
     cancelled = fields.Integer(attribute="cancelled_quantity")
+    returned = fields.Integer(attribute="returned_quantity")
+    open = fields.Integer(attribute="open_quantity")
     list_price = Amount(attribute="list_price_cents")
     amount = Amount(attribute="amount_cents")
     is_creditable = fields.Boolean()
@@ -161,14 +232,39 @@ class CancellationSchema(AnswerSchema):
     cancelled_at = fields.AwareDateTime()
 
 
+class ShipmentSchema(AnswerSchema):
+    """A shipment."""
+
+    number = fields.Integer()
+    units = fields.Integer()
+    shipped_on = fields.Date()
+    carrier = fields.String()
+    tracking_number = fields.String()
+    recorded_by = fields.String()
+    recorded_at = fields.AwareDateTime()
+
+
+class ReturnSchema(AnswerSchema):
+    """A return; `credit` is what it took back, null where the order's credit is."""
+
+    number = fields.Integer()
+    reason = fields.Enum(ReturnReason, by_value=True)
+    words = fields.String()
+    amount = Amount(attribute="products_cents")
+    credit = Amount(attribute="credit_cents", allow_none=True)
+    returned_by = fields.String()
+    returned_at = fields.AwareDateTime()
+
+
 class OrderSchema(OrderRowSchema):
-    """An order with its lines and cancellations, and who approved what it stands on."""
+    """An order with its lines, what became of them, and who approved what it stands on."""
 
     account_number = fields.String()
-    currency = fields.String()
     price_list = fields.Integer()
     digest = fields.String()
     entered_by = fields.String()
     approved_by = fields.String()
     lines = fields.List(fields.Nested(OrderedLineSchema))
+    shipments = fields.List(fields.Nested(ShipmentSchema))
     cancellations = fields.List(fields.Nested(CancellationSchema))
+    returns = fields.List(fields.Nested(ReturnSchema))

@@ -12,6 +12,7 @@ from referral.schemakit import (
     Amount,
     AnswerSchema,
     Choice,
+    Currency,
     Cursor,
     Day,
     HouseSchema,
@@ -29,9 +30,10 @@ MODEL_NUMBER_CURSOR = r"^\S{1,60}$"
 
 
 class PriceListSchema(AnswerSchema):
-    """A version of the list prices; valid through `valid_to`, null for the last one."""
+    """A version of the list prices of a currency; valid through `valid_to`, null for the last one."""
 
     version = fields.Integer()
+    currency = fields.String()
     valid_from = fields.Date()
     valid_to = fields.Date(allow_none=True)
     is_current = fields.Boolean()
@@ -95,9 +97,10 @@ class NewItemSchema(HouseSchema):
 
 
 class PublishPriceListSchema(HouseSchema):
-    """A whole version: valid from when, where it comes from, each item once."""
+    """A whole version: valid from when, where it comes from, each item once; in the program's currency by default."""
 
     valid_from = Day()
+    currency = Currency(optional=True)
     source = Line()
     items = fields.List(
         fields.Nested(NewItemSchema), required=True, validate=validate.Length(min=1, max=ITEMS_MAX)

@@ -17,6 +17,7 @@ from referral.schemakit import (
     AnswerSchema,
     Choice,
     Cursor,
+    ExchangeRate,
     HouseSchema,
     Id,
     Line,
@@ -156,7 +157,10 @@ class ApprovalSchema(AnswerSchema):
 
 
 class RevisionSchema(AnswerSchema):
-    """One revision with everything it says; `credit` is null unless it is your own dealer's, or you the program."""
+    """One revision with everything it says; `credit` is null unless it is your own dealer's, or you the program.
+
+    It is in `credit_currency`, at the `exchange_rate` of today; where no rate holds both are null.
+    """
 
     id = fields.String(attribute="ref")
     revision = fields.Integer(attribute="revision.number")
@@ -167,7 +171,9 @@ class RevisionSchema(AnswerSchema):
     account_number = fields.String(attribute="revision.account_number")
     note = fields.String(attribute="revision.note")
     price_list = fields.Integer(attribute="price_list.version", allow_none=True, dump_default=None)
-    currency = fields.String(attribute="revision.currency", allow_none=True)
+    currency = fields.String(attribute="exchange.currency")
+    credit_currency = fields.String(attribute="exchange.into")
+    exchange_rate = ExchangeRate(attribute="exchange.rate")
     submitted_at = fields.AwareDateTime(attribute="revision.submitted_at", allow_none=True)
     submitted_by = fields.String()
     expires_on = fields.Date(attribute="revision.expires_on", allow_none=True)

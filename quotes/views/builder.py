@@ -23,7 +23,7 @@ from quotes.forms.builder import (
     saved_draft,
     service_cents,
 )
-from quotes.models import PriceItem
+from quotes.models.price_lists import PriceItem
 from quotes.operations.quotes import save_draft as save
 from quotes.operations.quotes import start_quote as start
 from quotes.operations.quotes import start_revision as start_next
@@ -42,6 +42,7 @@ from referral.text import clean_line
 from referral.webkit import ask, current_viewer, form_status, needs, submitted
 
 LONGEST_SEARCH = 200
+CURRENCY_LENGTH = 3
 _LIVE = frozenset({RevisionState.SUBMITTED, RevisionState.APPROVED})
 
 
@@ -221,7 +222,8 @@ def _changed(grid: Grid) -> _Shown | None:
         shown.focus = f"lines-{len(grid.lines)}-model_number"
     elif action == "search" or (action == "enter" and words):
         shown.has_searched = True
-        shown.hits = ask(find_items, at=now(), words=words) if words else ()
+        currency = clean_line(pressed.get("currency", ""))[:CURRENCY_LENGTH] or None
+        shown.hits = ask(find_items, at=now(), words=words, currency=currency) if words else ()
         shown.focus = "words"
         if action == "enter" and shown.hits:
             grid.add_line(shown.hits[0].model_number)

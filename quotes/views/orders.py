@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from uuid import UUID, uuid4
 
-from flask import flash, g, redirect, render_template, request, url_for
+from flask import current_app, flash, g, jsonify, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
 
 from ledger.queries.statements import sees_credit_of
 from quotes.forms.orders import CancelOrderForm, ConfirmCancellationForm, PlaceOrderForm
 from quotes.operations import cancellations
 from quotes.operations import orders as operations
-from quotes.queries.orders import OrderPage, order_page, orders_page
+from quotes.queries.order_page import OrderPage, order_page
+from quotes.queries.orders import orders_page
 from quotes.queries.previews import cancellation_preview, order_preview
 from quotes.queries.quotes import QuotePage, quote_page
-from quotes.states import SETTLED_SERVICES
+from quotes.queries.receipts import order_receipt as receipt_query
+from quotes.schemas.orders import ReceiptSchema
+from quotes.states import SETTLED_SERVICES, OrderState
 from quotes.views.blueprint import blueprint
 from quotes.views.review import OUT_OF_DATE, Answer, out_of_date_page
 from referral.clock import now
 from referral.errors import Refusal
 from referral.permissions import Permission
+from referral.signing import load_signer
 from referral.text import clean_line
 from referral.webkit import ask, current_viewer, form_status, needs, submitted
 
@@ -39,6 +45,19 @@ def orders() -> str:
 def show_order(ref: str) -> str:
     """Show an order: what, why it earned, who approved, what was cancelled."""
     return render_template("quotes/show_order.html", page=ask(order_page, viewer=current_viewer(), ref=ref))
+
+
+@blueprint.get("/orders/<ref>/receipt")
+@needs(Permission.ORDER_VIEW)
+def order_receipt(ref: str) -> Response:
+    """Send the order's signed receipt, to be kept."""
+    receipt = ask(receipt_query, viewer=current_viewer(), ref=ref)
+    if receipt is None:
+        raise Refusal("not_found")
+    signed = receipt.signed(load_signer(Path(current_app.config["SIGNING_KEY"])))
+    answer = jsonify(ReceiptSchema().dump(signed))
+    answer.headers.set("Content-Disposition", "attachment", filename=f"receipt-{receipt.order}.json")
+    return answer
 
 
 # entering ---------------------------------------------------------------------------------------
@@ -135,7 +154,7 @@ def cancel_order(ref: str) -> Answer:
     """Ask what to cancel and why; say what that takes back; once it is confirmed, do it."""
     if request.method != "POST":
         data = {"idempotency_key": uuid4().hex}
-        return _cancel_form(_order(ref), CancelOrderForm(formdata=None, data=data), 200)
+        return _cancel_form(guard_open(order_of_mine(ref)), CancelOrderForm(formdata=None, data=data), 200)
     form = CancelOrderForm()
     if "confirm" not in request.form:
         return _cancellation_checked(ref, form)
@@ -152,18 +171,26 @@ def cancel_order(ref: str) -> Answer:
             idempotency_key=form.idempotency_key.data,
         )
     if cancellation is None:
-        return _cancel_form(_order(ref), form, form_status())
+        return _cancel_form(guard_open(order_of_mine(ref)), form, form_status())
     flash("The units are cancelled, and their sales credit is taken back.", "success")
     return redirect(url_for("quotes.show_order", ref=ref), 303)
 
 
-def _order(ref: str) -> OrderPage:
-    """Return the order to cancel. Raises Refusal(forbidden) for the other side, (already_cancelled)."""
+def order_of_mine(ref: str) -> OrderPage:
+    """Return an order of the viewer's own account. Raises Refusal(not_found), (forbidden) for the other side."""
     page = ask(order_page, viewer=current_viewer(), ref=ref)
-    if page.order.account_id != current_viewer().company_id:
+    if not page.is_mine:
         raise Refusal("forbidden")
-    if not page.is_mine_to_cancel:
-        raise Refusal("already_cancelled")
+    return page
+
+
+def guard_open(page: OrderPage) -> OrderPage:
+    """Return the page of an order with units to ship or to cancel.
+
+    Raises Refusal(already_cancelled), (already_shipped).
+    """
+    if not page.open_units:
+        raise Refusal("already_cancelled" if page.row.state is OrderState.CANCELLED else "already_shipped")
     return page
 
 
@@ -174,14 +201,14 @@ def _cancel_form(page: OrderPage, form: CancelOrderForm, status: int) -> tuple[s
 
 def _cancellation_checked(ref: str, form: CancelOrderForm) -> tuple[str, int]:
     """Return the confirmation with what the cancellation takes back; nothing is saved."""
-    page = _order(ref)
+    page = guard_open(order_of_mine(ref))
     wanted: dict[UUID, int] | None = None if "cancel_all" in request.form else form.quantity.data
     is_valid = form.validate()
     if is_valid and wanted is not None and not any(wanted.values()):
         form.form_errors.append("Choose at least one line to cancel.")
     for row in page.lines:
         if wanted is not None and wanted.get(row.line_id, 0) > row.open_quantity:
-            form.quantity.of(row.line_id).errors = [f"{row.open_quantity} are left of this line."]
+            form.quantity.of(row.line_id).errors = [f"{row.open_quantity} can be cancelled of this line."]
     if not is_valid or form.errors:
         return _cancel_form(page, form, 422)
     preview = cancellation_preview(page, wanted)

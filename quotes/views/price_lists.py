@@ -40,6 +40,7 @@ PURPOSE = "price_list"
 DIFF_ROWS = 500
 """Differences a preview shows of each kind; it counts them all."""
 LONGEST_SEARCH = 200
+CURRENCY_LENGTH = 3
 
 
 @blueprint.get("/prices")
@@ -64,7 +65,8 @@ def show_price_list(version: int) -> str:
 def search_items() -> str:
     """Show the items of today's list that fit the words, as a part of the builder's page."""
     words = clean_line(request.args.get("words", ""))[:LONGEST_SEARCH]
-    hits = ask(find_items, at=now(), words=words) if words else ()
+    currency = clean_line(request.args.get("currency", ""))[:CURRENCY_LENGTH]
+    hits = ask(find_items, at=now(), words=words, currency=currency or None) if words else ()
     return render_template("quotes/_hits.html", hits=hits, words=words, is_part=True)
 
 
@@ -94,10 +96,11 @@ def upload_price_list() -> Response | tuple[str, int]:
                 content=content,
             )
             if upload is not None:
-                day = form.valid_from.data.isoformat()
-                return redirect(
-                    url_for("quotes.preview_price_list", upload_id=upload.id, valid_from=day), 303
-                )
+                chosen = {
+                    "valid_from": form.valid_from.data.isoformat(),
+                    "currency": form.currency.data or None,
+                }
+                return redirect(url_for("quotes.preview_price_list", upload_id=upload.id, **chosen), 303)
     return render_template("quotes/import_price_list.html", form=form), form_status()
 
 
@@ -124,7 +127,7 @@ def preview_price_list(upload_id: str) -> str | tuple[str, int]:
             sheet=read_price_sheet(upload.content, upload.filename),
             diff=None,
         ), 422
-    form = PublishPriceListForm(data={"sha256": upload.sha256, "valid_from": chosen.valid_from.data})
+    form = PublishPriceListForm(data={"sha256": upload.sha256, **chosen.data})
     return _preview(upload, chosen, form)
 
 
@@ -145,11 +148,12 @@ def publish_price_list(upload_id: str) -> Response | tuple[str, int]:
             valid_from=form.valid_from.data,
             source=upload.filename,
             source_sha256=upload.sha256,
+            currency=form.currency.data or None,
         )
         if price_list is not None:
             flash(f"Price list {price_list.version} is published.", "success")
             return redirect(url_for("quotes.show_price_list", version=price_list.version), 303)
-    chosen = PreviewPriceListForm(data={"valid_from": form.valid_from.data})
+    chosen = PreviewPriceListForm(data={"valid_from": form.valid_from.data, "currency": form.currency.data})
     return _preview(upload, chosen, form), form_status()
 
 
@@ -170,7 +174,8 @@ def _upload(upload_id: str) -> Upload:
 def _preview(upload: Upload, chosen: PreviewPriceListForm, form: PublishPriceListForm) -> str:
     sheet = read_price_sheet(upload.content, upload.filename)
     day: date | None = form.valid_from.data
-    diff = None if day is None else ask(diff_price_list, items=sheet.items, valid_from=day)
+    currency = None if form.currency.errors else form.currency.data or None
+    diff = None if day is None else ask(diff_price_list, items=sheet.items, valid_from=day, currency=currency)
     return render_template(
         "quotes/preview_price_list.html",
         upload=upload,

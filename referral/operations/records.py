@@ -62,7 +62,7 @@ def record_event(
 
 
 def next_number(tx: Session, dealer_id: UUID, kind: str) -> int:
-    """Return the dealer's next public number of this kind (R, Q or O), without gaps or doubles."""
+    """Return the dealer's next public number of this kind (R, Q, O, D or T), without gaps or doubles."""
     counter = locked(
         tx,
         sa.select(DealerCounter).where(DealerCounter.dealer_id == dealer_id, DealerCounter.kind == kind),

@@ -17,6 +17,7 @@ from referral.models import (
     Qualification,
 )
 from referral.permissions import Viewer
+from referral.queries.exchange_rates import Exchange, currency_of_dealer, exchange_on, is_currency_fixed
 from referral.queries.settings import setting_on, today
 from referral.rules import is_valid_on
 from referral.text import fold_account_number
@@ -94,6 +95,9 @@ class CompanyPage:
     is_qualified: bool
     is_active: bool
     today: date
+    exchange: Exchange
+    """The currency a dealer is quoted in, and its rate of today."""
+    is_currency_fixed: bool
 
 
 def company_page(tx: Session, *, code: str, at: datetime) -> CompanyPage:
@@ -119,6 +123,8 @@ def company_page(tx: Session, *, code: str, at: datetime) -> CompanyPage:
         is_qualified=is_qualified_on(tx, company.id, day),
         is_active=is_active_on(company, day),
         today=day,
+        exchange=exchange_on(tx, currency_of_dealer(tx, company, day), day),
+        is_currency_fixed=is_currency_fixed(tx, company),
     )
 
 

@@ -21,8 +21,10 @@ MAX_DIGITS = 15
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _CODED = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
 _FORMULA_START = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-_FIRST_DAY = date(1899, 12, 30)
-_FIRST_RELIABLE_DAY = date(1900, 3, 1)
+FIRST_DAY = date(1899, 12, 30)
+"""Day 0 of the count in which a workbook stores days."""
+FIRST_RELIABLE_DAY = date(1900, 3, 1)
+"""Before it, Excel counts a day that never was."""
 _MICROSECOND = datetime.resolution
 _DAY_MICROSECONDS = 86_400_000_000
 
@@ -38,6 +40,8 @@ class Kind(StrEnum):
     """`int` of cents, shown as 1,234.50 in no particular currency."""
     RATE = "rate"
     """`int` of ten-thousandths, shown as 1.0000."""
+    EXCHANGE_RATE = "exchange_rate"
+    """`int` of millionths, shown as 0.731200."""
     PERCENT = "percent"
     """`int` of ten-thousandths, shown as a percentage: 750 is 7.50%."""
     DATE = "date"
@@ -55,6 +59,8 @@ class Column:
     width: int | None = None
     total: bool = False
     """Only for INTEGER and CENTS: a totals row below the last row, and a line on the control sheet."""
+    lasting: bool = True
+    """False for what may be another a moment later, such as a state; a later comparison leaves it out."""
 
     def __post_init__(self) -> None:
         """Raise ValueError where a total makes no sense."""
@@ -69,23 +75,18 @@ class Fact:
     item: str
     value: Value
     kind: Kind = Kind.TEXT
+    lasting: bool = True
+    """False for what nobody can say later, such as who made the file; a later comparison leaves it out."""
 
 
-NUMBER_FORMATS = {
-    Kind.TEXT: "@",
-    Kind.INTEGER: "#,##0",
-    Kind.CENTS: "#,##0.00",
-    Kind.RATE: "0.0000",
-    Kind.PERCENT: "0.00%",
-    Kind.DATE: "yyyy-mm-dd",
-    Kind.INSTANT: 'yyyy-mm-dd hh:mm:ss" UTC"',
-}
-_DECIMALS = {Kind.INTEGER: 0, Kind.CENTS: 2, Kind.RATE: 4, Kind.PERCENT: 4}
+DECIMALS = {Kind.INTEGER: 0, Kind.CENTS: 2, Kind.RATE: 4, Kind.EXCHANGE_RATE: 6, Kind.PERCENT: 4}
+"""Places behind the point, by the kinds whose values are integers."""
 WIDTHS = {
     Kind.TEXT: 24,
     Kind.INTEGER: 12,
     Kind.CENTS: 16,
     Kind.RATE: 10,
+    Kind.EXCHANGE_RATE: 12,
     Kind.PERCENT: 10,
     Kind.DATE: 12,
     Kind.INSTANT: 25,
@@ -130,8 +131,8 @@ def plain_text(value: Value, kind: Kind) -> str:
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     if kind is Kind.DATE and isinstance(value, date) and not isinstance(value, datetime):
         return value.isoformat()
-    if isinstance(value, int) and not isinstance(value, bool) and kind in _DECIMALS:
-        return _decimal(value, _DECIMALS[kind])
+    if isinstance(value, int) and not isinstance(value, bool) and kind in DECIMALS:
+        return _decimal(value, DECIMALS[kind])
     raise TypeError(f"{value!r} is no {kind.value}")
 
 
@@ -144,11 +145,11 @@ def stored_number(value: Value, kind: Kind) -> str | None:
     if kind is Kind.INSTANT and isinstance(value, datetime):
         moment = value.astimezone(UTC)
         midnight = datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
-        days, microseconds = (moment.date() - _FIRST_DAY).days, (moment - midnight) // _MICROSECOND
+        days, microseconds = (moment.date() - FIRST_DAY).days, (moment - midnight) // _MICROSECOND
         share = min((microseconds * 10**10 + _DAY_MICROSECONDS // 2) // _DAY_MICROSECONDS, 10**10 - 1)
-        return f"{days}.{share:010d}" if moment.date() >= _FIRST_RELIABLE_DAY else None
+        return f"{days}.{share:010d}" if moment.date() >= FIRST_RELIABLE_DAY else None
     if kind is Kind.DATE and isinstance(value, date):
-        return str((value - _FIRST_DAY).days) if value >= _FIRST_RELIABLE_DAY else None
+        return str((value - FIRST_DAY).days) if value >= FIRST_RELIABLE_DAY else None
     if isinstance(value, int):
         if kind is Kind.PERCENT:
             text = _decimal(value, 4)

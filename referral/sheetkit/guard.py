@@ -1,18 +1,18 @@
-"""The guard at the zip: what an uploaded workbook may be, before any of it is understood.
+"""The guard at the zip: what a workbook may be, before any of it is understood.
 
-Every limit of the reader stands here. Only the parts that are asked for are unpacked, in pieces, through expat, which
+Every limit of the reader stands here: those of uploads, and the wide ones of files named on the command line. Only the parts that are asked for are unpacked, in pieces, through expat, which
 never sees a document type definition: without one there are no entities, internal or external.
 """
 
 from __future__ import annotations
 
-import io
 import posixpath
 import re
 import zipfile
 import zlib
 from collections.abc import Iterator
-from typing import NoReturn, Protocol
+from dataclasses import dataclass
+from typing import BinaryIO, NoReturn, Protocol
 from xml.parsers import expat
 
 from referral.errors import Refusal
@@ -39,6 +39,33 @@ MAX_CELLS = 500_000
 MAX_ROWS = 100_000
 MAX_COLUMNS = 64
 MAX_CELL_TEXT = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one file may hold: bytes unpacked, tags, strings and characters, cells and rows of a sheet, text of a cell."""
+
+    unpacked_bytes: int
+    tags: int
+    strings: int
+    text: int
+    cells: int
+    rows: int
+    cell_text: int
+
+
+UPLOAD = Limits(MAX_UNPACKED_BYTES, MAX_TAGS, MAX_STRINGS, MAX_TEXT, MAX_CELLS, MAX_ROWS, MAX_CELL_TEXT)
+"""For what people send: the whole table is kept in memory."""
+OWN_FILE = Limits(
+    unpacked_bytes=64_000_000_000,
+    tags=4_000_000_000,
+    strings=64_000_000,
+    text=64_000_000_000,
+    cells=1_048_576 * MAX_COLUMNS,
+    rows=1_048_576,
+    cell_text=32_767,
+)
+"""For a file that somebody with a shell names: its rows are read in a stream."""
 
 _PIECE = 65_536
 _ENCODINGS = {"utf-8", "utf8", "utf-16", "utf-16le", "utf-16be", "us-ascii", "ascii", "iso-8859-1"}
@@ -97,6 +124,12 @@ def is_workbook(content: bytes, filename: str) -> bool:
     return False
 
 
+def _entries(file: BinaryIO) -> int:
+    """Count what looks like an entry of the zip directory; a mark on the edge of two pieces counts in neither."""
+    file.seek(0)
+    return sum(piece.count(_ENTRY) for piece in iter(lambda: file.read(_PIECE), b""))
+
+
 class Scanner(Protocol):
     """What reads one XML part: names are `namespace local`, attributes likewise."""
 
@@ -113,20 +146,19 @@ class Scanner(Protocol):
 class Package:
     """An .xlsx package that kept to the limits. Its parts are read one at a time by `scan`."""
 
-    def __init__(self, content: bytes) -> None:
-        """Check the zip directory of `content`. Raises Refusal (file_too_large_or_not_a_workbook)."""
-        if (
-            content.count(_ENTRY) > 5 * MAX_PARTS
-        ):  # before zipfile makes an object of each; some may be nested files
+    def __init__(self, file: BinaryIO, limits: Limits = UPLOAD) -> None:
+        """Check the zip directory of `file`. Raises Refusal (file_too_large_or_not_a_workbook)."""
+        self.limits = limits
+        if _entries(file) > 5 * MAX_PARTS:  # before zipfile makes an object of each; some may be nested files
             refuse(f"This workbook has more than {MAX_PARTS} parts. Save it again in Excel as .xlsx.")
         try:
-            self._zip = zipfile.ZipFile(io.BytesIO(content))
+            self._zip = zipfile.ZipFile(file)
         except _DAMAGED:
             refuse("This workbook is damaged or incomplete. Open it in Excel, save it and upload it again.")
         members = self._zip.infolist()
         self.names = frozenset(member.filename for member in members)
-        self._tags_left = MAX_TAGS
-        self._bytes_left = MAX_UNPACKED_BYTES
+        self._tags_left = limits.tags
+        self._bytes_left = limits.unpacked_bytes
         if len(members) > MAX_PARTS:
             refuse(f"This workbook has more than {MAX_PARTS} parts. Save it again in Excel as .xlsx.")
         if len({member.filename.lower() for member in members}) < len(members):
@@ -143,7 +175,9 @@ class Package:
             )
         unpacked = sum(member.file_size for member in members)
         packed = sum(member.compress_size for member in members)
-        if unpacked > MAX_UNPACKED_BYTES or (unpacked > RATIO_FREE_BYTES and unpacked > packed * MAX_RATIO):
+        if unpacked > limits.unpacked_bytes or (
+            unpacked > RATIO_FREE_BYTES and unpacked > packed * MAX_RATIO
+        ):
             refuse(
                 "This workbook unpacks to far more than its size. Copy the table alone into a new workbook."
             )
@@ -165,6 +199,14 @@ class Package:
     def scan(self, name: str, scanner: Scanner) -> None:
         """Feed the part `name` to `scanner`.
 
+        Raises Refusal as `feed` does.
+        """
+        for _ in self.feed(name, scanner):
+            pass
+
+    def feed(self, name: str, scanner: Scanner) -> Iterator[None]:
+        """Feed the part `name` to `scanner`, piece by piece, yielding after each.
+
         Raises Refusal (file_too_large_or_not_a_workbook) when the part is missing, damaged, past a limit, or carries
         a document type definition.
         """
@@ -181,6 +223,7 @@ class Package:
                 fed += len(piece)
                 if fed - parser.CurrentByteIndex > MAX_TAG_BYTES:
                     refuse(f"The part {name} of this workbook is not laid out as Excel does it.")
+                yield
             parser.Parse(b"", True)
         except _DAMAGED as damage:
             raise Refusal(

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from referral.sheetkit.guard import (
-    MAX_CELL_TEXT,
     MAX_CELLS,
     MAX_COLUMNS,
     MAX_DEPTH,
     MAX_ROWS,
-    MAX_TEXT,
+    UPLOAD,
+    Limits,
     refuse,
     refuse_content,
 )
@@ -50,9 +50,22 @@ def column_number(letters: str) -> int:
 class SheetScan:
     """Takes the tags of one sheet in their order and builds its rows."""
 
-    def __init__(self, sheet: str, strings: Sequence[str], kinds: Sequence[str], epoch_1904: bool) -> None:
-        """Prepare for one sheet: `sheet` names it in addresses, `kinds` are the number formats by cell style."""
+    def __init__(
+        self,
+        sheet: str,
+        strings: Sequence[str],
+        kinds: Sequence[str],
+        epoch_1904: bool,
+        *,
+        limits: Limits = UPLOAD,
+        takes_formulas: bool = True,
+    ) -> None:
+        """Prepare for one sheet: `sheet` names it in addresses, `kinds` are the number formats by cell style.
+
+        Where it takes no formulas, a cell with one is Unreadable, whatever result was saved with it.
+        """
         self.hidden_rows = 0
+        self._limits, self._takes_formulas = limits, takes_formulas
         self._named = Table(sheet, (), has_sheets=bool(sheet))
         self._strings = strings
         self._kinds = kinds
@@ -64,8 +77,8 @@ class SheetScan:
         self._row_text = "0"
         self._row_hidden = False
         self._values: list[Value] = []
-        self._cells_left = MAX_CELLS
-        self._text_left = MAX_TEXT
+        self._cells_left = limits.cells
+        self._text_left = limits.text
         self._type = self._style = ""
         self._stored: str | None = None
         self._is_formula = self._is_inline = False
@@ -108,9 +121,19 @@ class SheetScan:
 
     def said(self, text: str) -> None:
         """Take a piece of text."""
-        if self._reading and self._length <= MAX_CELL_TEXT:
+        if self._reading and self._length <= self._limits.cell_text:
             self._pieces.append(text)
             self._length += len(text)
+
+    @property
+    def merged(self) -> Sequence[str]:
+        """The areas of merged cells, which stand behind all rows."""
+        return self._merged
+
+    def take(self) -> list[Row]:
+        """Return the rows read since the last call, for a sheet that is read in a stream."""
+        rows, self._rows = self._rows, []
+        return rows
 
     def finish(self) -> tuple[Row, ...]:
         """Return the rows, with all but the first cell of merged areas marked. Raises Refusal for too many areas."""
@@ -190,9 +213,9 @@ class SheetScan:
         value = self._value()
         if value is None:
             return
-        if self._column > MAX_COLUMNS or self._row > MAX_ROWS:
+        if self._column > MAX_COLUMNS or self._row > self._limits.rows:
             refuse_content(
-                f"{self._address()} lies outside the first {MAX_ROWS:,} rows and {MAX_COLUMNS} columns that are read.",
+                f"{self._address()} lies outside the first {self._limits.rows:,} rows and {MAX_COLUMNS} columns that are read.",
                 self._address(),
             )
         gap = self._column - len(self._values) - 1
@@ -207,8 +230,10 @@ class SheetScan:
     def _value(self) -> Value:
         """Return what the cell that just ended holds."""
         stored, kind = self._stored, self._type
-        if self._is_inline:
-            value: Value = read_text("".join(self._pieces), coded=True) or None
+        if self._is_formula and not self._takes_formulas:
+            value: Value = Unreadable("holds a formula")
+        elif self._is_inline:
+            value = self._text("".join(self._pieces))
         elif not stored and not (kind == "str" and stored is not None):
             value = None
             if self._is_formula:
@@ -226,7 +251,7 @@ class SheetScan:
         elif kind == "s":
             value = self._shared(plain)
         elif kind == "str":
-            value = read_text(stored, coded=True) or None
+            value = self._text(stored)
         elif kind == "b" and plain in {"0", "1"}:
             value = plain == "1"
         elif kind == "d":
@@ -236,6 +261,9 @@ class SheetScan:
                 f"holds the error {plain[:20]}" if kind == "e" else "holds something of an unknown kind"
             )
         return value
+
+    def _text(self, stored: str) -> Value:
+        return read_text(stored, coded=True, longest=self._limits.cell_text) or None
 
     def _number(self, stored: str) -> Value:
         style = self._style

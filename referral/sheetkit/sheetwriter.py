@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import IO
 
 from referral.sheetkit.cellwriter import (
@@ -17,12 +18,13 @@ from referral.sheetkit.cellwriter import (
     inline_text,
     make_cell_writer,
 )
+from referral.sheetkit.columnwriter import make_column_writer
 from referral.sheetkit.table import column_letters
 
 BYTES_PER_SHEET = 1_500_000_000
 """Past this size the next sheet begins, whatever the number of rows: a package keeps no part of 2 GiB."""
 
-_BATCH_BYTES = 65_536
+_PIECE_ROWS = 256
 _NAME_LENGTH = 31
 _NOT_IN_NAMES = str.maketrans(dict.fromkeys("[]:*?/\\", "-"))
 _HEAD = (
@@ -53,7 +55,7 @@ class Styles:
 
 
 class Rows:
-    """The rows of one table, taken one by one into as many sheets as they need, counted and added up."""
+    """The rows of one table, taken piece by piece into as many sheets as they need, counted and added up."""
 
     def __init__(
         self, columns: Sequence[Column], rows: Iterator[Sequence[Value]], styles: Styles, changes: Changes
@@ -64,15 +66,16 @@ class Rows:
         self._columns, self._rows, self._styles, self._changes = columns, rows, styles, changes
         self._letters = [column_letters(at) for at in range(1, len(columns) + 1)]
         self._writers = [
-            make_cell_writer(column.kind, styles.cell[column.kind], changes) for column in columns
+            make_column_writer(column.kind, styles.cell[column.kind], letters, changes)
+            for column, letters in zip(columns, self._letters, strict=True)
         ]
         self._added = [(at, column.title) for at, column in enumerate(columns) if column.total]
-        self._next = next(rows, None)
+        self._ahead = list(islice(rows, _PIECE_ROWS))
 
     @property
     def has_more(self) -> bool:
         """Whether a row is left."""
-        return self._next is not None
+        return bool(self._ahead)
 
     def write(self, member: IO[bytes], *, title: str, is_first: bool, limit: int) -> str:
         """Write one sheet of at most `limit` rows into `member`; return the area of its headings and rows.
@@ -83,37 +86,38 @@ class Rows:
             f'<col min="{at}" max="{at}" width="{column.width or WIDTHS[column.kind]}" customWidth="1"/>'
             for at, column in enumerate(self._columns, start=1)
         )
-        size = member.write(_HEAD.format(selected='tabSelected="1" ' * is_first, columns=columns).encode())
-        batch, batched, number = [self._headings()], 0, 1
-        while self._next is not None and number <= limit and size < BYTES_PER_SHEET:
-            number += 1
-            line = self._line(self._next, number)
-            batch.append(line)
-            batched += len(line)
-            self._next = next(self._rows, None)
-            if batched > _BATCH_BYTES:
-                size += member.write("".join(batch).encode())
-                batch, batched = [], 0
-        if self._next is None and self.totals:
-            batch.append(self._total_line(number + 1))
+        head = _HEAD.format(selected='tabSelected="1" ' * is_first, columns=columns)
+        size = member.write((head + self._headings()).encode())
+        number = 1
+        while self._ahead and number <= limit and size < BYTES_PER_SHEET:
+            piece = self._take(limit + 1 - number)
+            size += member.write(self._lines(piece, number + 1).encode())
+            number += len(piece)
+        total = "" if self._ahead or not self.totals else self._total_line(number + 1)
         area = f"A1:{self._letters[-1]}{number}"
         header = inline_text(clean_text(title, self._changes).replace("&", "&&"))
-        member.write(("".join(batch) + _TAIL.format(area=area, title=header)).encode())
+        member.write((total + _TAIL.format(area=area, title=header)).encode())
         return area
 
-    def _line(self, row: Sequence[Value], number: int) -> str:
-        if len(row) != len(self._columns):
-            raise ValueError(f"row {self.count + 1} has {len(row)} values for {len(self._columns)} columns")
-        cells = [
-            write(value, f"{letters}{number}")
-            for write, value, letters in zip(self._writers, row, self._letters, strict=True)
-        ]
+    def _take(self, most: int) -> list[Sequence[Value]]:
+        """Return the next rows, `most` at most, and look ahead for further ones."""
+        piece, self._ahead = self._ahead[:most], self._ahead[most:]
+        self._ahead = self._ahead or list(islice(self._rows, _PIECE_ROWS))
+        return piece
+
+    def _lines(self, rows: Sequence[Sequence[Value]], first: int) -> str:
+        """Return the XML of some rows, `first` being the number of the first of them."""
+        for at, row in enumerate(rows, start=self.count + 1):
+            if len(row) != len(self._columns):
+                raise ValueError(f"row {at} has {len(row)} values for {len(self._columns)} columns")
+        columns = list(zip(*rows, strict=True))
+        numbers = [str(number) for number in range(first, first + len(rows))]
+        cells = [write(column, numbers) for write, column in zip(self._writers, columns, strict=True)]
         for at, title in self._added:
-            value = row[at]
-            if isinstance(value, int):
-                self.totals[title] += value
-        self.count += 1
-        return f'<row r="{number}">{"".join(cells)}</row>'
+            self.totals[title] += sum(value for value in columns[at] if isinstance(value, int))
+        self.count += len(rows)
+        starts = [f'<row r="{number}">' for number in numbers]
+        return "</row>".join(map("".join, zip(starts, *cells, strict=True))) + "</row>"
 
     def _headings(self) -> str:
         cells = [
@@ -145,15 +149,19 @@ class FactRows(Rows):
         """Take all facts at once; there are few."""
         columns = (Column("Item", width=44), Column("Value", width=80))
         super().__init__(columns, ((fact.item, fact.value) for fact in facts), styles, changes)
-        self._facts = facts
+        self._write_item = make_cell_writer(Kind.TEXT, styles.cell[Kind.TEXT], changes)
+        self._write_value = {
+            kind: make_cell_writer(kind, style, changes) for kind, style in styles.fact.items()
+        }
+        self._kinds = [fact.kind for fact in facts]
 
-    def _line(self, row: Sequence[Value], number: int) -> str:
-        item, value = row
-        kind = self._facts[self.count].kind
-        style = self._styles.fact[kind]
-        self.count += 1
-        write = make_cell_writer(kind, style, self._changes)
-        return f'<row r="{number}">{self._writers[0](item, f"A{number}")}{write(value, f"B{number}")}</row>'
+    def _lines(self, rows: Sequence[Sequence[Value]], first: int) -> str:
+        kinds = self._kinds[self.count : self.count + len(rows)]
+        self.count += len(rows)
+        return "".join(
+            f'<row r="{at}">{self._write_item(item, f"A{at}")}{self._write_value[kind](value, f"B{at}")}</row>'
+            for at, ((item, value), kind) in enumerate(zip(rows, kinds, strict=True), start=first)
+        )
 
 
 def safe_sheet_name(name: str, taken: Sequence[str]) -> str:

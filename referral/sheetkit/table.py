@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import cache
@@ -187,8 +187,12 @@ class Columns:
 
     def __iter__(self) -> Iterator[Record]:
         """Give the records in the order of the rows."""
+        yield from self.records(self.table.rows[self.header_index + 1 :])
+
+    def records(self, rows: Iterable[Row]) -> Iterator[Record]:
+        """Give the records of rows that stand below the headings."""
         named = {at for at, cell in enumerate(self.header, start=1) if not _is_nameless(cell)}
-        for row in self.table.rows[self.header_index + 1 :]:
+        for row in rows:
             cells = {field: self._cell(row, self.found.get(field)) for field in self.fields}
             problems = [cell.problem for cell in cells.values() if cell.problem]
             strays = [

@@ -7,11 +7,13 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO, NoReturn
 
 from referral.errors import Refusal
 from referral.sheetkit.guard import MAX_CELLS, MAX_COLUMNS, MAX_ROWS, MAX_TEXT, refuse, refuse_content
 from referral.sheetkit.table import Row, Table, column_letters
-from referral.sheetkit.values import Value, read_text
+from referral.sheetkit.values import read_text
 
 SPREADSHEET_ROWS = 1_048_576
 MAX_LINE = 1_000_000
@@ -27,23 +29,62 @@ def read_text_table(content: bytes, sha256: str) -> Table:
 
     UTF-8, UTF-16 with its mark, otherwise Windows-1252, which is noted. Raises Refusal as `read_table` does.
     """
-    encoding = _encoding(content)
-    delimiter = _delimiter(content, encoding)
-    rows = tuple(_rows(_records(content, encoding, delimiter)))
-    notes = ["The text was read as Windows-1252 (Western European); check accents and symbols."]
-    return Table("", rows, notes=tuple(notes) if encoding == _WESTERN else (), sha256=sha256)
+    text = open_text(io.BytesIO(content), ends=True)
+    return Table("", tuple(_within_limits(iter(text))), notes=text.notes, sha256=sha256)
 
 
-def _encoding(content: bytes) -> str:
+@dataclass(frozen=True, slots=True)
+class TextRows:
+    """Delimited text of any length: iterating reads it from its start, one row at a time.
+
+    Raises Refusal (file_has_errors) at the row that cannot be read.
+    """
+
+    source: BinaryIO
+    encoding: str
+    delimiter: str
+    ends: bool
+    """Whether a blank row past the last one of a spreadsheet is refused, so that nothing is read for ever."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences for the preview."""
+        note = "The text was read as Windows-1252 (Western European); check accents and symbols."
+        return (note,) if self.encoding == _WESTERN else ()
+
+    def __iter__(self) -> Iterator[Row]:
+        """Give the rows that are not blank, with the numbers a spreadsheet shows."""
+        for number, record in enumerate(_records(self.source, self.encoding, self.delimiter), start=1):
+            while record and not record[-1].strip():
+                record.pop()
+            if len(record) > MAX_COLUMNS:
+                _refuse_place(number, len(record))
+            if not record and self.ends and number > SPREADSHEET_ROWS:
+                _refuse_place(number, 1)
+            if record:
+                yield Row(number, tuple([read_text(text, coded=False) if text else None for text in record]))
+
+
+def open_text(source: BinaryIO, *, ends: bool = False) -> TextRows:
+    """Find encoding and delimiter of a seekable file. Raises Refusal (file_too_large_or_not_a_workbook)."""
+    encoding = _encoding(source)
+    return TextRows(source, encoding, _delimiter(source, encoding), ends)
+
+
+def _encoding(source: BinaryIO) -> str:
     """Return the first encoding that fits all bytes."""
-    marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    if not marked and b"\0" in content:
-        refuse("This file holds bytes that no text has. Save the table as .xlsx or .csv and upload that.")
+    source.seek(0)
+    marked = source.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
     for encoding in ("utf-16",) if marked else ("utf-8-sig", _WESTERN):
         decoder = codecs.getincrementaldecoder(encoding)()
+        source.seek(0)
         try:
-            for start in range(0, len(content), _SAMPLE_CHARACTERS):
-                decoder.decode(content[start : start + _SAMPLE_CHARACTERS])
+            while piece := source.read(_SAMPLE_CHARACTERS):
+                if not marked and b"\0" in piece:
+                    refuse(
+                        "This file holds bytes that no text has. Save the table as .xlsx or .csv and upload that."
+                    )
+                decoder.decode(piece)
             decoder.decode(b"", final=True)
         except UnicodeDecodeError:
             continue
@@ -55,12 +96,15 @@ def _encoding(content: bytes) -> str:
     )
 
 
-def _delimiter(content: bytes, encoding: str) -> str:
+def _delimiter(source: BinaryIO, encoding: str) -> str:
     """Return the delimiter that cuts most of the first records into the same number of cells; a comma in doubt."""
+    source.seek(0)
+    reader = io.TextIOWrapper(source, encoding=encoding, newline="")
+    text = reader.read(_SAMPLE_CHARACTERS)
+    reader.detach()
 
     def score(delimiter: str) -> int:
         widths: Counter[int] = Counter()
-        text = io.TextIOWrapper(io.BytesIO(content), encoding=encoding, newline="").read(_SAMPLE_CHARACTERS)
         try:
             for record in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
                 widths[len(record)] += 1
@@ -73,11 +117,12 @@ def _delimiter(content: bytes, encoding: str) -> str:
     return max(DELIMITERS, key=score)
 
 
-def _records(content: bytes, encoding: str, delimiter: str) -> Iterator[list[str]]:
+def _records(source: BinaryIO, encoding: str, delimiter: str) -> Iterator[list[str]]:
     """Give the records; a broken quotation or an endless cell is refused with its row."""
     number = 0
+    source.seek(0)
+    text = io.TextIOWrapper(source, encoding=encoding, newline="")
     try:
-        text = io.TextIOWrapper(io.BytesIO(content), encoding=encoding, newline="")
         for record in csv.reader(_lines(text), delimiter=delimiter, strict=True):
             number += 1
             yield record
@@ -85,6 +130,9 @@ def _records(content: bytes, encoding: str, delimiter: str) -> Iterator[list[str
         refuse_content(
             f"Row {number + 1} cannot be read: {error}. Check the quotation marks.", f"A{number + 1}"
         )
+    finally:
+        if not source.closed:  # where the rest was never asked for, the file may be closed first
+            text.detach()
 
 
 def _lines(text: io.TextIOWrapper) -> Iterator[str]:
@@ -94,21 +142,18 @@ def _lines(text: io.TextIOWrapper) -> Iterator[str]:
         yield line
 
 
-def _rows(records: Iterator[list[str]]) -> Iterator[Row]:
+def _within_limits(rows: Iterator[Row]) -> Iterator[Row]:
     cells_left, text_left = MAX_CELLS, MAX_TEXT
-    for number, record in enumerate(records, start=1):
-        while record and not record[-1].strip():
-            record.pop()
-        if not record and number <= SPREADSHEET_ROWS:
-            continue
-        if len(record) > MAX_COLUMNS or number > MAX_ROWS:
-            address = f"{column_letters(len(record) or 1)}{number}"
-            refuse(
-                f"{address} lies outside the first {MAX_ROWS:,} rows and {MAX_COLUMNS} columns that are read."
-            )
-        cells_left -= len(record)
-        text_left -= sum(map(len, record))
+    for row in rows:
+        if row.number > MAX_ROWS:
+            _refuse_place(row.number, len(row.values))
+        cells_left -= len(row.values)
+        text_left -= sum(len(value) for value in row.values if isinstance(value, str))
         if cells_left < 0 or text_left < 0:
             refuse("This file holds more than can be read at once. Split it into smaller ones.")
-        values: list[Value] = [read_text(text, coded=False) if text else None for text in record]
-        yield Row(number, tuple(values))
+        yield row
+
+
+def _refuse_place(row: int, column: int) -> NoReturn:
+    address = f"{column_letters(column)}{row}"
+    refuse(f"{address} lies outside the first {MAX_ROWS:,} rows and {MAX_COLUMNS} columns that are read.")

@@ -104,16 +104,16 @@ def read_iso(stored: str) -> date | datetime | time | Unreadable:
     return moment.date() if moment.time() == time.min else moment
 
 
-def read_text(stored: str, *, coded: bool) -> str | Unreadable:
+def read_text(stored: str, *, coded: bool, longest: int = MAX_CELL_TEXT) -> str | Unreadable:
     """Check a text, kept character by character; where `coded`, `_x000D_` stands for one character, as Excel does it.
 
-    Unreadable: more than MAX_CELL_TEXT characters, or a control character other than tab and line breaks.
+    Unreadable: more than `longest` characters, or a control character other than tab and line breaks.
     """
     if coded and "_x" in stored:
         stored = _CODED.sub(lambda match: chr(int(match[1], 16)), stored)
         stored = _PAIR.sub(_join_pair, stored)
-    if len(stored) > MAX_CELL_TEXT:
-        return Unreadable(f"holds more than {MAX_CELL_TEXT:,} characters")
+    if len(stored) > longest:
+        return Unreadable(f"holds more than {longest:,} characters")
     if _CONTROL.search(stored):
         return Unreadable("holds a control character that cannot be shown")
     return stored

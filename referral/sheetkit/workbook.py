@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from referral.errors import Refusal
 from referral.sheetkit.guard import (
-    MAX_CELL_TEXT,
     MAX_DEPTH,
     MAX_PARTS,
-    MAX_STRINGS,
-    MAX_TEXT,
+    Limits,
     Package,
     refuse,
 )
@@ -26,7 +24,9 @@ _RELATIONSHIPS = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Sheet:
+class SheetEntry:
+    """A sheet as the workbook lists it; `part` is empty for a chart."""
+
     name: str
     part: str
     is_visible: bool
@@ -34,12 +34,13 @@ class _Sheet:
 
 def read_workbook_table(package: Package, wanted: str | None, sha256: str) -> Table:
     """Read one sheet, as `referral.sheetkit.reader.read_table` says."""
-    book = _workbook_part(package)
-    epoch_1904, sheets, targets = _contents(package, book)
+    book = workbook_part(package)
+    epoch_1904, sheets, targets = contents(package, book)
     if len(sheets) > MAX_PARTS:
         refuse("This workbook has more sheets than can be read. Copy the table into a new workbook.")
-    strings = _strings(package, targets.get("sharedStrings"))
-    kinds = _format_kinds(package, targets.get("styles"))
+    strings: list[str] = []
+    read_strings(package, targets.get("sharedStrings"), strings.append)
+    kinds = format_kinds(package, targets.get("styles"))
     readable = [sheet for sheet in sheets if sheet.is_visible and sheet.part]
     tried = [sheet for sheet in readable if wanted is None or sheet.name.casefold() == wanted.casefold()]
     for sheet in tried:
@@ -56,7 +57,9 @@ def read_workbook_table(package: Package, wanted: str | None, sha256: str) -> Ta
     )
 
 
-def _notes(sheet: _Sheet, others: Sequence[str], hidden: Sequence[str], hidden_rows: int) -> tuple[str, ...]:
+def _notes(
+    sheet: SheetEntry, others: Sequence[str], hidden: Sequence[str], hidden_rows: int
+) -> tuple[str, ...]:
     notes = [f"The sheet “{other}” was not read, only “{sheet.name}”." for other in others]
     notes += [f"The hidden sheet “{other}” was not read." for other in hidden]
     if hidden_rows:
@@ -64,7 +67,7 @@ def _notes(sheet: _Sheet, others: Sequence[str], hidden: Sequence[str], hidden_r
     return tuple(notes)
 
 
-def _workbook_part(package: Package) -> str:
+def workbook_part(package: Package) -> str:
     """Return the name of the part that lists the sheets."""
     parts = [part for kind, part in package.targets("").values() if kind == "officeDocument"]
     if not parts:
@@ -72,13 +75,13 @@ def _workbook_part(package: Package) -> str:
     return parts[0]
 
 
-def _contents(package: Package, book: str) -> tuple[bool, list[_Sheet], dict[str, str]]:
+def contents(package: Package, book: str) -> tuple[bool, list[SheetEntry], dict[str, str]]:
     """Return whether days count from 1904, the sheets in their order, and the parts by kind."""
     if book.endswith(".bin"):
         refuse("This is a binary workbook (.xlsb). Save it as .xlsx and upload that.")
     targets = package.targets(book)
     epoch_1904 = False
-    sheets: list[_Sheet] = []
+    sheets: list[SheetEntry] = []
     for local, attributes in package.elements(book, "workbookPr", "sheet"):
         if local == "workbookPr":
             epoch_1904 = attributes.get("date1904") in {"1", "true"}
@@ -87,12 +90,12 @@ def _contents(package: Package, book: str) -> tuple[bool, list[_Sheet], dict[str
         kind, part = targets.get(link, ("", ""))
         state = attributes.get("state", "visible")
         sheets.append(
-            _Sheet(attributes.get("name", ""), part if kind == "worksheet" else "", state == "visible")
+            SheetEntry(attributes.get("name", ""), part if kind == "worksheet" else "", state == "visible")
         )
     return epoch_1904, sheets, dict(targets.values())
 
 
-def _format_kinds(package: Package, styles: str | None) -> tuple[str, ...]:
+def format_kinds(package: Package, styles: str | None) -> tuple[str, ...]:
     """Return for each cell style what its number format shows; see `format_kind`."""
     if styles is None:
         return ()
@@ -116,25 +119,22 @@ def _number_format(attributes: dict[str, str]) -> int:
     return int(stated)
 
 
-def _strings(package: Package, part: str | None) -> Sequence[str]:
-    """Return the shared strings in their order."""
-    if part is None:
-        return ()
-    scan = _Strings()
-    package.scan(part, scan)
-    return scan.strings
+def read_strings(package: Package, part: str | None, keep: Callable[[str], object]) -> None:
+    """Hand the shared strings to `keep` in their order."""
+    if part is not None:
+        package.scan(part, _Strings(keep, package.limits))
 
 
 class _Strings:
-    """Collects shared strings: plain ones and the runs of formatted ones, without their phonetic hints."""
+    """Reads shared strings: plain ones and the runs of formatted ones, without their phonetic hints."""
 
-    def __init__(self) -> None:
-        self.strings: list[str] = []
+    def __init__(self, keep: Callable[[str], object], limits: Limits) -> None:
+        self._keep, self._limits = keep, limits
         self._path: list[str] = []
         self._pieces: list[str] = []
         self._length = 0
         self._is_text = False
-        self._text_left = MAX_TEXT
+        self._text_left, self._strings_left = limits.text, limits.strings
 
     def opened(self, name: str, _attributes: dict[str, str]) -> None:
         local = name.rpartition(" ")[2]
@@ -149,13 +149,13 @@ class _Strings:
         self._is_text = False
         if self._path.pop() != "si":
             return
-        text = read_text("".join(self._pieces), coded=True)
-        self.strings.append(text)
+        self._keep(read_text("".join(self._pieces), coded=True, longest=self._limits.cell_text))
+        self._strings_left -= 1
         self._text_left -= self._length
-        if self._text_left < 0 or len(self.strings) > MAX_STRINGS:
+        if self._text_left < 0 or self._strings_left < 0:
             refuse("This workbook holds more text than can be read at once. Split it into smaller ones.")
 
     def said(self, text: str) -> None:
-        if self._is_text and self._length <= MAX_CELL_TEXT:
+        if self._is_text and self._length <= self._limits.cell_text:
             self._pieces.append(text)
             self._length += len(text)

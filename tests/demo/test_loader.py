@@ -8,11 +8,15 @@ import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
 from demo.loader import FOLDER, SIGN_INS, email_of, load_demo, reissue_passwords
-from ledger.models import LedgerEntry
+from ledger.models.accounts import LedgerEntry
+from ledger.models.years import YearClose, YearClosing
 from ledger.queries.levels import credit_year
 from ledger.queries.verification import ledger_faults
+from ledger.queries.year_verification import closing_faults
 from ledger.states import EntryKind
-from quotes.models import Cancellation, Order, Quote, Revision
+from quotes.models.orders import Cancellation, Order
+from quotes.models.quotes import Quote, Revision
+from quotes.models.returns import OrderReturn
 from quotes.queries.home import home_page
 from quotes.queries.quotes import content_lines, content_services
 from quotes.queries.verification import quote_faults
@@ -87,7 +91,7 @@ def test_the_story_comes_to_its_expected_totals_and_open_work_on_whatever_day_it
     for (code, year), amount in relative.items():
         seen = credit_year(tx, dealer_id=dealers(tx)[code].id, program_year=year)
         assert (seen.total_cents, seen.standing.level is not None) == (amount, True)
-    assert [*ledger_faults(tx), *quote_faults(tx)] == []
+    assert [*ledger_faults(tx), *closing_faults(tx), *quote_faults(tx)] == []
 
 
 def assert_posted_and_taken_back(tx):
@@ -110,11 +114,11 @@ def assert_posted_and_taken_back(tx):
                     )
                 )
             )
-            for kind in (EntryKind.ORDER, EntryKind.CANCELLATION)
+            for kind in (EntryKind.ORDER, EntryKind.CANCELLATION, EntryKind.RETURN)
         }
         extra = relative_credit(tx).get((row["dealer"], row["credit_year"]), 0)
         assert format_plain(sums[EntryKind.ORDER] - extra) == row["credit_posted"]
-        assert format_plain(sums[EntryKind.CANCELLATION]) == row["reversals"]
+        assert format_plain(sums[EntryKind.CANCELLATION] + sums[EntryKind.RETURN]) == row["reversals"]
 
 
 def assert_open_work(tx, at):
@@ -192,8 +196,39 @@ def test_every_quote_and_order_of_the_story_is_as_expected_and_so_is_what_it_ear
             row["credit"],
             row["cancelled"].lstrip("-"),
         )
+        returned = sum(
+            tx.scalars(
+                sa.select(OrderReturn.credit_cents).where(
+                    OrderReturn.dealer_id == order.dealer_id, OrderReturn.order_id == order.id
+                )
+            )
+        )
+        assert format_plain(returned) == row.get("returned", "0.00")
         if "on" in row:
             assert (order.entered_on.isoformat(), order.program_year) == (row["on"], row["credit_year"])
+
+
+def test_the_story_closes_a_year_with_a_reversal_on_either_side_of_it(tx):
+    write(load_demo, **loading())
+    closing = tx.scalars(sa.select(YearClosing)).one()
+    assert (closing.program_year, len(closing.open_items), closing.finished_at is None) == (2025, 1, False)
+    closes = tx.scalars(sa.select(YearClose)).all()
+    assert {row.dealer_code: row.level_name for row in closes} == {
+        row["dealer"]: row["level"] for row in EXPECTED["totals"] if row["credit_year"] == 2025
+    }
+    found = tx.scalars(
+        sa.select(LedgerEntry)
+        .where(
+            LedgerEntry.kind == EntryKind.CANCELLATION,
+            LedgerEntry.posted_at < datetime(2026, 4, 1, tzinfo=UTC),
+        )
+        .order_by(LedgerEntry.posted_at)
+    ).all()
+    assert [(entry.program_year, entry.posted_at < closing.started_at) for entry in found] == [
+        (2025, True),
+        (2026, False),
+    ]
+    assert found[1].memo.startswith("Credit of 2025, which is closed.")
 
 
 def test_a_database_with_the_demo_takes_no_second_one_and_no_production_start(tx, database):

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 
 import pytest
 
-from ledger.operations.entries import record_other_purchase
+from ledger.operations.adjustments import record_other_purchase
+from ledger.operations.checkpoints import take_checkpoint
+from ledger.operations.disputes import open_dispute, withdraw_dispute
+from ledger.operations.imports import begin_import
 from ledger.operations.levels import set_levels
-from ledger.rules import LevelStep
+from ledger.operations.years import close_dealer_year, start_closing
+from ledger.rules.credit import LevelStep
+from ledger.states import AccountKind, EntryKind
 from quotes.operations.cancellations import cancel_order
 from quotes.operations.decisions import request_changes
 from referral.db import db
 from referral.operations.settings import change_setting
-from tests.factories import AT, make_world
+from referral.signing import load_signer
+from tests.applications import SETTINGS
+from tests.factories import AT, make_rate, make_world
 from wsgi import create_app
 
 
@@ -44,6 +52,10 @@ def filled(tx):
     cancel_order(
         tx, actor=world.account, at=AT, ref=ref, quantities=None, reason="Not wanted", idempotency_key="c"
     )
+    _, shipped = world.order()
+    world.ship(shipped)
+    world.take_back(shipped)
+    make_rate(tx, world.program)
     waiting = world.submit()
     line_id = world.line_ids(waiting)[0]
     request_changes(
@@ -87,5 +99,41 @@ def filled(tx):
         reason="Invoice",
         idempotency_key="o",
     )
+    set_levels(
+        tx,
+        actor=world.program,
+        at=AT,
+        level_year=2026,
+        levels=[LevelStep("Base", 0)],
+        reason="First",
+        source="",
+    )
+    of_2025 = {"actor": world.program, "at": AT, "program_year": 2025}
+    start_closing(tx, reason="", open_items=(), **of_2025)
+    close_dealer_year(tx, dealer_id=world.dealer.company_id, **of_2025)
+    open_dispute(
+        tx,
+        actor=world.dealer,
+        at=AT,
+        dealer_code=world.dealer.company_code,
+        program_year=2026,
+        account_kind=AccountKind.SALES_CREDIT,
+        sequence=1,
+        claimed_cents=None,
+        reason="Two are missing",
+        idempotency_key="d",
+    )
+    withdraw_dispute(tx, actor=world.dealer, at=AT, ref=f"D-{world.dealer.company_code}-1", words="")
+    begin_import(
+        tx,
+        actor=world.program,
+        at=AT,
+        kind=EntryKind.OTHER_PURCHASE,
+        filename="list.csv",
+        sha256="0" * 64,
+        row_count=1,
+        reason="Distributor's list",
+    )
+    take_checkpoint(tx, actor=world.program, at=AT, signer=load_signer(Path(str(SETTINGS["SIGNING_KEY"]))))
     tx.commit()
     return order

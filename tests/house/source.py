@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent.parent
 FLOORS = ("referral", "ledger", "quotes")
 """From the ground up: a floor may import floors before it."""
 
-TOOLS = ("errors", "clock", "ids", "money", "text", "db", "permissions")
+TOOLS = ("errors", "clock", "ids", "money", "text", "signing", "db", "permissions")
 ROOMS = ("states", "models", "rules", "queries", "operations")
 KITS = ("formkit", "schemakit", "sheetkit", "signin", "webkit", "apikit")
 SHAPES = ("forms", "schemas", "sheets")

@@ -18,8 +18,11 @@ HELPERS_THAT_TAKE_NO_ACTOR = {
     "referral.operations.people.record_failed_sign_in",
     "referral.operations.people.save_credentials",
     "referral.operations.people.issue_api_token",
+    "ledger.operations.entries.posting_year",
+    "ledger.operations.entries.locked_heads",
+    "ledger.operations.entries.open_accounts",
 }
-"""Writes nobody signed in for: a mail owed, an invitation used, a sign-in."""
+"""Writes nobody signed in for (a mail owed, an invitation used, a sign-in), and the locks before an entry."""
 
 
 def calls(tree: ast.AST):

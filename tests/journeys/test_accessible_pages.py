@@ -47,7 +47,8 @@ PEOPLE = {
     "program": ["program.robin"],
 }
 NO_PAGES = FRAGMENTS | {
-    "ledger.export_year", "quotes.approve_revision", "quotes.search_items", "referral.health", "security.logout",
+    "ledger.export_year", "ledger.export_statement", "ledger.refused_credit_rows", "quotes.approve_revision", "quotes.order_receipt", "quotes.search_items",
+    "referral.health", "security.logout",
     "security.verify", "static",
 }  # fmt: skip
 SAMPLES = 12
@@ -67,6 +68,9 @@ def demo(app, tx, client, monkeypatch):
     )
     files = {"file": (make_workbook_file(), "list.xlsx"), "valid_from": f"{YEAR + 1}-03-01"}
     client.post("/prices/imports", files, content_type="multipart/form-data")
+    rows = b"Dealer,Day,Amount,Document\nHARBOR,2026-02-01,10.00,INV-1\nNOBODY,2026-02-30,ten,\n"
+    files = {"file": (io.BytesIO(rows), "list.csv"), "kind": "other_purchase"}
+    client.post("/credit/imports/new", files, content_type="multipart/form-data")
 
 
 def make_workbook_file():
@@ -127,9 +131,13 @@ def starts(app, tx, who):
             if re.search("invit|reset-pass", link)
         ]
         return ["/sign-in", "/outbox", *by_mail]
-    upload = tx.scalars(sa.select(Upload.id)).one()
-    previews = [f"/prices/imports/{upload}?valid_from={YEAR + 1}-03-01"] if who.startswith("program") else []
-    return ["/", "/change-password", "/people/roles", *previews]
+    uploads = {upload.purpose: upload.id for upload in tx.scalars(sa.select(Upload))}
+    more = [
+        f"/prices/imports/{uploads['price_list']}?valid_from={YEAR + 1}-03-01", "/companies/HARBOR/currency",
+        f"/credit/imports/{uploads['credit_import']}?kind=other_purchase",
+        "/credit/HARBOR/2026/other_purchases/1/reverse", "/credit/years/2024/close",
+    ]  # fmt: skip
+    return ["/", "/change-password", "/people/roles", *(more if who.startswith("program") else [])]
 
 
 def expected(app, tx, person):

@@ -9,14 +9,19 @@ from contextvars import Context
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urljoin
+from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
 from werkzeug.test import encode_multipart
 
-from ledger.models import LedgerAccount
+from ledger.models.accounts import LedgerAccount
+from ledger.operations.adjustments import adjust_credit
+from ledger.operations.disputes import open_dispute
+from ledger.operations.levels import set_levels
+from ledger.rules.credit import LevelStep
 from ledger.states import AccountKind
-from quotes.models import Order
+from quotes.models.orders import Order
 from quotes.operations.quotes import start_revision
 from referral.clock import now
 from referral.db import read
@@ -25,6 +30,7 @@ from referral.operations.people import invite_user
 from referral.operations.records import keep_upload
 from referral.operations.referrals import open_referral
 from referral.permissions import Role
+from referral.queries.settings import today
 from tests.factories import PASSWORD, everything, make_account, make_dealer, make_user, make_world, user_of
 from tests.journeys.story import PRICES, YEAR, make_workbook
 from tests.pages import controls, filled_in
@@ -39,8 +45,11 @@ HUGE = "9" * 10_000
 NUMBERS = ["1e9", "-1", "1.5", "NaN", "99999999999999999999", "1\u0662", "\u00a0"]
 TEXTS = ["\U0001f600", HUGE, "\x00Lamp\x00", "\ud800\udfff\ud800", "\u202e<b>&amp;{{7*7}}=1\r\n\x1b\x7f"]
 REFUSED = {404, 409, 410, 422}
-NOT_ASKED = {"csrf_token", "action", "add", "move", "check", "cancel_these", "cancel_all", "confirm"}
+NOT_ASKED = {
+    "csrf_token", "action", "add", "move", "check", "cancel_these", "cancel_all", "return_these", "return_all", "confirm",
+}  # fmt: skip
 DAY = f"{YEAR}-06-01"
+TODAY = now().astimezone(ZoneInfo("America/New_York")).date().isoformat()
 
 _count = itertools.count(1)
 
@@ -117,6 +126,34 @@ def ordered(world):
     return f"/orders/{ref}"
 
 
+def shipped(world):
+    address = ordered(world)
+    world.ship(address.removeprefix("/orders/"), at=now(), shipped_on=read(today, now()))
+    return address
+
+
+def credited(world):
+    """The last posting of the dealer's sales credit, made for it."""
+    ordered(world)
+    last = sa.select(LedgerAccount.sequence).where(
+        LedgerAccount.dealer_id == world.dealer.company_id, LedgerAccount.kind == AccountKind.SALES_CREDIT
+    )
+    return (
+        f"/credit/{world.dealer.company_code}/{TODAY[:4]}/sales_credit/{world.tx.scalars(last).one()}/dispute"
+    )
+
+
+def disputed(world):
+    """A dispute of a posting made for it."""
+    *_, dealer, year, account, sequence, _ = credited(world).split("/")
+    made = open_dispute(
+        world.tx, actor=world.dealer, at=now(), dealer_code=dealer, program_year=int(year),
+        account_kind=AccountKind(account), sequence=int(sequence), claimed_cents=None, reason="Wrong",
+        idempotency_key=f"dispute-{next(_count)}",
+    )  # fmt: skip
+    return f"/disputes/D-{dealer}-{made.number}"
+
+
 def invitation(world):
     _, token = invite_user(
         world.tx, actor=world.program, at=now(), company_code=world.dealer.company_code, name="New",
@@ -136,6 +173,46 @@ def preview(world):
     )
     world.tx.flush()
     return f"/prices/imports/{kept.id}?valid_from={YEAR + 1}-0{next(_count) % 9 + 1}-02"
+
+
+def adjusted(world):
+    """The page that takes back an adjustment made for it."""
+    made = adjust_credit(
+        world.tx, actor=world.program, at=now(), dealer_code=world.dealer.company_code,
+        effective_on=read(today, now()), amount_cents=100, reason="Letter", idempotency_key=f"a{next(_count)}",
+    )  # fmt: skip
+    return f"/credit/{world.dealer.company_code}/{made.program_year}/sales_credit/{made.sequence}/reverse"
+
+
+def two_dealers(world):
+    if world.tx.scalars(sa.select(Company.id).where(Company.code == "RECEIVER")).first() is None:
+        make_dealer(world.tx, world.program, code="RECEIVER")
+    return f"/credit/transfers?dealer={world.dealer.company_code}"
+
+
+def credit_preview(world):
+    """The preview of a file of one row that is not posted yet."""
+    content = f"Dealer,Day,Amount,Document\n{world.dealer.company_code},2026-01-02,1.00,INV-{next(_count)}\n"
+    kept = keep_upload(
+        world.tx,
+        actor=world.program,
+        at=now(),
+        purpose="credit_import",
+        filename="a.csv",
+        content=content.encode(),
+    )
+    world.tx.flush()
+    return f"/credit/imports/{kept.id}?kind=other_purchase"
+
+
+def year_to_close(world):
+    """The page that closes a year; another one each time, for a year is closed once."""
+    year = YEAR - next(_count) % 20 - 1
+    steps = [LevelStep("Base", 0)]
+    set_levels(
+        world.tx, actor=world.program, at=now(), level_year=year + 1, levels=steps, reason="Letter", source=""
+    )
+    return f"/credit/years/{year}/close"
 
 
 def at(address):
@@ -164,9 +241,18 @@ CASES = [
     Case("referral.invite_user", PROGRAM, at("/people/invitations?company={dealer}"), "Send the invitation", {"name": "New", "email": "new@b.example", "roles": ["dealer_viewer"]}, frozenset({200})),
     Case("referral.change_user_access", PROGRAM, new_user, "Save the access"),
     Case("referral.change_setting", PROGRAM, at("/settings/quote_valid_days"), "Record the change", {"value": "31", "reason": "Letter", "source": "Letter"}),
+    Case("referral.set_exchange_rate", PROGRAM, at("/settings/exchange-rates/new?currency=CAD"), "Set the rate", {"rate": "0.7312", "valid_from": DAY, "reason": "Letter", "source": "Bank"}),
+    Case("referral.set_dealer_currency", PROGRAM, at("/companies/{dealer}/currency"), "Set the currency", {"currency": "CAD", "reason": "Canadian"}),
     Case("ledger.record_other_purchase", PROGRAM, at("/credit/other-purchases?dealer={dealer}"), "Record purchase", POSTING | {"purchased_on": DAY, "document": "D-1"}),
     Case("ledger.adjust_credit", PROGRAM, at("/credit/adjustments?dealer={dealer}"), "Post adjustment", POSTING | {"effective_on": DAY}),
     Case("ledger.set_levels", PROGRAM, at(f"/levels/{YEAR + 1}"), "Set levels", {"levels-0-name": "Base", "levels-0-threshold_cents": "0", "reason": "Letter", "source": "Letter"}),
+    Case("ledger.reverse_entry", PROGRAM, adjusted, "Take it back", {"reason": "Letter"}),
+    Case("ledger.transfer_credit", PROGRAM, two_dealers, "Show the effect", POSTING | {"to_dealer_code": "RECEIVER", "effective_on": DAY}, frozenset({200})),
+    Case("ledger.post_credit_import", PROGRAM, credit_preview, "Post 1 rows", {"reason": "Letter"}),
+    Case("ledger.close_year", PROGRAM, year_to_close, "Close 2"),
+    Case("ledger.open_dispute", DEALER, credited, "Open the dispute", {"reason": "Wrong", "claimed_cents": "1.00"}),
+    Case("ledger.answer_dispute", PROGRAM, after(disputed, "/answer"), "Answer the dispute", {"outcome": "upheld", "words": "Right", "amount_cents": "1.00"}),
+    Case("ledger.withdraw_dispute", DEALER, after(disputed, "/withdraw"), "Take the dispute back"),
     Case("quotes.publish_price_list", PROGRAM, preview, "Publish from"),
     Case("referral.open_referral", DEALER, at("/referrals/new"), "Refer this project", {"project_name": "House", "place": "Camden", "spaces": "Hall", "client_name": "E", "is_suitable": "y", "account_code": ""}),
     Case("referral.withdraw_referral", DEALER, after(new_referral, "/withdraw"), "Withdraw the referral", {"reason": "Sold"}),
@@ -178,8 +264,13 @@ CASES = [
     Case("quotes.decline_revision", DEALER, after(submitted, "/revisions/1/decline"), "Decline revision 1", {"reason": "No"}),
     Case("quotes.place_order", ACCOUNT, after(approved, "/revisions/1/order"), "Place the order", {"purchase_order": "PO-1"}),
     Case("quotes.cancel_order", ACCOUNT, after(ordered, "/cancel"), "Cancel everything left", {"reason": "Sold"}, frozenset({200})),
+    Case("quotes.ship_order", ACCOUNT, after(ordered, "/ship"), "Record the shipment", {"shipped_on": TODAY, "carrier": "UPS"}),
+    Case("quotes.return_order", ACCOUNT, after(shipped, "/return"), "Return everything shipped", {"reason": "other", "words": "Sold"}, frozenset({200})),
 ]  # fmt: skip
 ELSEWHERE = {
+    "ledger.upload_credit_import": "takes a file, as the tests of its page try them",
+    "ledger.continue_closing": "has no field",
+    "ledger.take_checkpoint": "has no field",
     "quotes.draft_totals": "shows what is typed; its form is that of save_draft, and it saves nothing",
     "quotes.start_quote": "has no field",
     "quotes.start_revision": "has no field",
@@ -213,12 +304,14 @@ class Sweep:
         self.check()
         page = self.client.get(self.case.page(self.world))
         button = self.case.button
-        if button in {"Publish from", "Send back to"}:
+        if button in {"Publish from", "Send back to", "Close 2"}:
             button = next(each for each in page.all(".//form//button") if each.startswith(button))
         form, pressed = page.form(button)
         valid = dict(self.case.valid)
         if self.case.endpoint == "quotes.approve_revision":
             valid |= {"typed_account_number": self.world.number, "typed_name": self.world.dealer.name}
+        if self.case.endpoint == "ledger.close_year":
+            valid |= {"typed_year": page.address.split("/")[3]}
         if "account_code" in valid:
             valid |= {"account_code": self.world.account.company_code, "project_name": f"New {next(_count)}"}
         self.said = filled_in(page.tree, form) | valid
@@ -277,9 +370,9 @@ def test_bad_input_in_any_field_is_refused_or_harmless(case, client, world):
 # addresses --------------------------------------------------------------------------------------
 
 READ = {
-    "/audit": "subject after", "/companies": "words", "/credit": "year dealer", "/credit/export": "year dealer",
-    "/credit/adjustments": "dealer", "/credit/{dealer}/2026": "account after", "/orders": "quote after",
-    "/people/invitations": "company", "/prices/1": "words after", "/prices/search": "words",
+    "/audit": "subject after", "/companies": "words", "/credit": "year dealer on known_at", "/credit/export": "year dealer",
+    "/credit/adjustments": "dealer", "/credit/transfers": "dealer", "/credit/{dealer}/2026": "account after on known_at", "/credit/{dealer}/statements": "year", "/credit/{dealer}/statements/2026": "after", "/disputes": "after", "/orders": "quote after",
+    "/people/invitations": "company", "/prices/1": "words after", "/prices/search": "words currency", "/settings/exchange-rates/new": "currency",
     "/quotes": "state referral after", "/referrals": "state after", "/sign-in": "next",
 }  # fmt: skip
 """What the pages read off their address."""
@@ -308,9 +401,9 @@ def test_nothing_in_an_address_breaks_a_page(who, app, client, world):
     addresses += [
         f"/{folder}/{text}{ending}"
         for folder, ending in (
-            ("quotes", ""), ("quotes", "/draft"), ("quotes", "/revisions/1/approve"), ("orders", ""), ("orders", "/cancel"),
+            ("quotes", ""), ("quotes", "/draft"), ("quotes", "/revisions/1/approve"), ("orders", ""), ("orders", "/cancel"), ("orders", "/ship"), ("orders", "/return"),
             ("referrals", ""), ("referrals", "/refuse"), ("companies", ""), ("people", ""), ("settings", ""),
-            ("prices", ""), ("prices/imports", ""), ("levels", ""), ("credit", "/2026"), ("credit/X", ""), ("invitations", ""),
+            ("prices", ""), ("prices/imports", ""), ("credit/imports", ""), ("credit/imports", "/refused"), ("levels", ""), ("credit", "/2026"), ("credit/X", ""), ("credit/X/statements", ""), ("disputes", ""), ("disputes", "/answer"), ("invitations", ""),
             ("reset-password", ""),
         )
         for text in NASTY

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ledger.operations.entries import record_other_purchase
+from ledger.operations.adjustments import record_other_purchase
 from ledger.operations.levels import set_levels
-from ledger.rules import LevelStep
+from ledger.rules.credit import LevelStep
 from tests.factories import AT, World, make_dealer, make_world
 from tests.tokens import token_of
 

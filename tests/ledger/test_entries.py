@@ -4,12 +4,14 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from ledger.models import LedgerAccount, LedgerEntry, LedgerPosting
-from ledger.operations.entries import Source, adjust_credit, post_entry, record_other_purchase
+from ledger.models.accounts import LedgerAccount, LedgerEntry
+from ledger.operations.adjustments import adjust_credit, record_other_purchase
+from ledger.operations.entries import Source, post_entry
 from ledger.queries.statements import statement_page
 from ledger.states import AccountKind, EntryKind
 from referral.db import write
 from referral.errors import Refusal
+from referral.ids import new_id
 from referral.models import AuditEvent
 from tests.factories import AT, make_dealer, make_program
 
@@ -66,12 +68,16 @@ def test_an_entry_is_posted_to_the_dealer_and_against_issuance(tx, dealer):
       issuance:2026      -123.45
     """
     entry = post(tx, dealer)
-    sides = tx.scalars(sa.select(LedgerPosting).order_by(LedgerPosting.side)).all()
-    assert [(side.account_kind, side.amount_cents, side.balance_cents) for side in sides] == [
-        (AccountKind.ISSUANCE, -12_345, -12_345),
-        (AccountKind.SALES_CREDIT, 12_345, 12_345),
+    sides = tx.execute(
+        sa.text(
+            "SELECT account_kind, amount_cents, balance_cents, sequence FROM ledger_posting ORDER BY side"
+        )
+    ).all()
+    assert [tuple(side) for side in sides] == [
+        ("issuance", -12_345, -12_345, 1),
+        ("sales_credit", 12_345, 12_345, 1),
     ]
-    assert {side.entry_id for side in sides} == {entry.id}
+    assert (entry.sequence, entry.balance_cents, entry.is_new) == (1, 12_345, True)
 
 
 def test_a_running_balance_and_a_chain_per_account(tx, dealer):
@@ -96,8 +102,8 @@ def test_a_statement_goes_on_after_a_sequence_with_the_balance_brought_forward(t
 
 def test_the_same_key_answers_with_the_same_entry(tx, dealer):
     first = post(tx, dealer)
-    assert post(tx, dealer, at=AT + timedelta(hours=1)).id == first.id
-    assert (count(tx, LedgerEntry), count(tx, LedgerPosting)) == (1, 2)
+    assert post(tx, dealer, at=AT + timedelta(hours=1)).entry_id == first.entry_id
+    assert count(tx, LedgerEntry) == 1
 
 
 @pytest.mark.parametrize(
@@ -122,12 +128,12 @@ def test_the_same_key_with_other_content_is_refused(tx, dealer, other):
 
 
 def test_one_key_of_two_dealers_is_two_entries(tx, program, dealer):
-    assert post(tx, dealer).id != post(tx, make_dealer(tx, program)).id
+    assert post(tx, dealer).entry_id != post(tx, make_dealer(tx, program)).entry_id
 
 
 def test_twenty_at_once_with_one_key_post_once(tx, at_once, program, dealer):
     answers = at_once(lambda: write(adjust, program, dealer))
-    assert len({answer.id for answer in answers}) == 1
+    assert len({answer.entry_id for answer in answers}) == 1
     assert tx.scalars(sa.select(LedgerAccount.balance_cents).order_by(LedgerAccount.balance_cents)).all() == [
         -500,
         500,
@@ -137,7 +143,7 @@ def test_twenty_at_once_with_one_key_post_once(tx, at_once, program, dealer):
 def test_twenty_at_once_with_their_own_keys_keep_one_chain(tx, at_once, dealer):
     numbers = iter(range(20))
     answers = at_once(lambda: write(post, dealer, idempotency_key=f"key-{next(numbers)}", amount_cents=3))
-    assert len({answer.id for answer in answers}) == 20
+    assert len({answer.entry_id for answer in answers}) == 20
     heads = tx.execute(sa.select(LedgerAccount.sequence, LedgerAccount.balance_cents)).all()
     assert sorted(map(tuple, heads)) == [(20, -60), (20, 60)]
 
@@ -145,30 +151,88 @@ def test_twenty_at_once_with_their_own_keys_keep_one_chain(tx, at_once, dealer):
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"amount_cents": 12_344, "entry_amount_cents": 12_344},
-        {"amount_cents": 12_344},
-        {"side": -1, "amount_cents": -12_345},
-        {"side": 1, "account_kind": AccountKind.ISSUANCE, "sequence": 2},
-        {"side": 2, "amount_cents": 24_690},
+        {"sequence": 3, "issuance_sequence": 3},
+        {"sequence": 1},
+        {"issuance_sequence": 3},
+        {"balance_cents": 24_691},
+        {"issuance_balance_cents": -24_689},
+        {"posted_at": AT - timedelta(microseconds=1)},
+        {"account_kind": AccountKind.ISSUANCE},
+        {"account_kind": AccountKind.OTHER_PURCHASES},
+        {"program_year": 2025},
+        {"amount_cents": 0},
+        {"kind": EntryKind.REVERSAL},
+        {"kind": EntryKind.REVERSAL, "related_entry_id": "first"},
+        {"idempotency_key": "key-1"},
     ],
     ids=str,
 )
-def test_the_database_refuses_a_posting_that_does_not_balance(tx, dealer, wrong):
-    entry = post(tx, dealer)
+def test_the_database_refuses_an_entry_that_does_not_follow_the_one_before(tx, dealer, wrong):
+    first = post(tx, dealer)
     said = {
         "dealer_id": dealer.company_id,
+        "id": new_id(),
+        "idempotency_key": "key-2",
+        "kind": EntryKind.ADJUSTMENT,
         "program_year": 2026,
         "account_kind": AccountKind.SALES_CREDIT,
-        "sequence": 2,
-        "entry_id": entry.id,
-        "side": 1,
-        "entry_amount_cents": 12_345,
         "amount_cents": 12_345,
+        "effective_on": DAY,
+        "posted_at": AT,
+        "source": "",
+        "source_digest": "d" * 64,
+        "memo": "",
+        "digest_version": 1,
+        "sequence": 2,
         "balance_cents": 24_690,
-        "digest": "f" * 64,
+        "digest": "e" * 64,
+        "issuance_sequence": 2,
+        "issuance_balance_cents": -24_690,
+        "issuance_digest": "e" * 64,
     }
+    if wrong.get("related_entry_id"):
+        wrong = wrong | {"related_entry_id": first.entry_id}
+    with tx.begin_nested() as savepoint:
+        tx.execute(sa.insert(LedgerEntry).values(said))
+        savepoint.rollback()
     with pytest.raises(DBAPIError):
-        tx.execute(sa.insert(LedgerPosting).values(said | wrong))
+        tx.execute(sa.insert(LedgerEntry).values(said | wrong))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"sequence": 2},
+        {"sequence": 0, "balance_cents": 0},
+        {"balance_cents": 12_346},
+        {"digest": "e" * 64},
+        {"posted_at": AT + timedelta(seconds=1)},
+        {"currency": "EUR"},
+    ],
+    ids=str,
+)
+def test_the_database_refuses_a_head_that_is_not_the_last_entry(tx, dealer, values):
+    post(tx, dealer)
+    with pytest.raises(DBAPIError, match="immutable"):
+        tx.execute(sa.update(LedgerAccount).values(values))
+
+
+def test_a_closed_account_takes_nothing_more(tx, dealer):
+    post(tx, dealer)
+    tx.execute(sa.update(LedgerAccount).values(closed_at=AT))
+    with pytest.raises(Refusal) as refused:
+        post(tx, dealer, idempotency_key="key-2")
+    assert refused.value.code == "year_closed"
+    assert post(tx, dealer).is_new is False  # what was answered before is answered again
+    with pytest.raises(DBAPIError, match="immutable"):
+        tx.execute(sa.update(LedgerAccount).values(closed_at=None))
+
+
+def test_a_clock_that_is_behind_does_not_turn_the_order_of_entries_round(tx, dealer):
+    post(tx, dealer)
+    late = post(tx, dealer, idempotency_key="key-2", at=AT - timedelta(hours=1))
+    assert late.posted_at == AT
+    assert (late.sequence, late.balance_cents) == (2, 24_690)
 
 
 @pytest.mark.parametrize(
@@ -177,8 +241,6 @@ def test_the_database_refuses_a_posting_that_does_not_balance(tx, dealer, wrong)
         "UPDATE ledger_entry SET memo = 'x'",
         "UPDATE ledger_entry SET amount_cents = amount_cents",
         "DELETE FROM ledger_entry",
-        "UPDATE ledger_posting SET balance_cents = 0",
-        "DELETE FROM ledger_posting",
         "UPDATE ledger_account SET balance_cents = 0",
         "UPDATE ledger_account SET sequence = sequence + 2",
         "DELETE FROM ledger_account",

@@ -6,20 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.rules import (
-    LevelStep,
-    digest_of,
-    encode_fields,
-    line_credit_cents,
-    posting_digest,
-    reversal_cents,
-    standing,
-)
+from ledger.rules.credit import LevelStep, line_credit_cents, reversal_cents, standing
+from ledger.rules.digests import digest_of, encode_fields, posting_digest
 
 quick = settings(max_examples=100, deadline=None)
 prices = st.integers(0, 10_000_000)
 quantities = st.integers(1, 100_000)
 rates = st.integers(0, 99_999)
+exchange_rates = st.integers(1, 9_999_999_999)
 LEVELS = (LevelStep("Bronze", 0), LevelStep("Silver", 2_500_000), LevelStep("Gold", 7_500_000))
 
 
@@ -46,15 +40,46 @@ def test_line_credit_is_what_exact_decimals_give(price, quantity, rate):
     assert line_credit_cents(price, quantity, rate) == int(exact.quantize(Decimal(1), ROUND_HALF_UP))
 
 
+@pytest.mark.parametrize(
+    "price, quantity, rate, exchange, credit",
+    [
+        (41_250, 10, 10_000, 731_200, 301_620),
+        (1, 1, 10_000, 500_000, 1),
+        (1, 1, 10_000, 499_999, 0),
+        (3, 1, 10_000, 500_000, 2),
+        (1, 1, 5_000, 900_000, 0),  # 0.45; rounded after each rate it would be 1
+        (3_333, 7, 10_000, 731_255, 17_061),  # 17,060.91
+        (1, 1, 10_000, 1, 0),
+        (99, 1, 0, 731_200, 0),
+    ],
+)
+def test_line_credit_with_an_exchange_rate_is_rounded_half_up_once(price, quantity, rate, exchange, credit):
+    assert line_credit_cents(price, quantity, rate, exchange) == credit
+
+
 @quick
-@given(prices, rates, st.lists(st.integers(1, 1_000), min_size=1, max_size=12))
-def test_partial_reversals_end_at_exactly_zero(price, rate, cancelled):
+@given(prices, quantities, rates, exchange_rates)
+def test_line_credit_with_an_exchange_rate_is_what_exact_decimals_give(price, quantity, rate, exchange):
+    exact = Decimal(price) * quantity * rate * exchange / Decimal(10_000 * 1_000_000)
+    assert line_credit_cents(price, quantity, rate, exchange) == int(
+        exact.quantize(Decimal(1), ROUND_HALF_UP)
+    )
+
+
+@quick
+@given(
+    prices,
+    rates,
+    st.just(1_000_000) | exchange_rates,
+    st.lists(st.integers(1, 1_000), min_size=1, max_size=12),
+)
+def test_partial_reversals_end_at_exactly_zero(price, rate, exchange, cancelled):
     remaining = sum(cancelled)
-    posted = line_credit_cents(price, remaining, rate)
+    posted = line_credit_cents(price, remaining, rate, exchange)
     for quantity in cancelled:
         remaining -= quantity
-        posted -= reversal_cents(price, remaining, rate, posted)
-        assert posted == line_credit_cents(price, remaining, rate)
+        posted -= reversal_cents(price, remaining, rate, posted, exchange)
+        assert posted == line_credit_cents(price, remaining, rate, exchange)
     assert posted == 0
 
 

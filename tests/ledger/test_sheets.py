@@ -7,12 +7,12 @@ import openpyxl
 import pytest
 import sqlalchemy as sa
 
-from ledger.models import LedgerAccount, LedgerPosting
-from ledger.operations.entries import adjust_credit, record_other_purchase
+from ledger.models.accounts import LedgerAccount, LedgerEntry
+from ledger.operations.adjustments import adjust_credit, record_other_purchase
 from ledger.operations.levels import set_levels
-from ledger.rules import LevelStep
+from ledger.rules.credit import LevelStep
 from ledger.states import AccountKind
-from quotes.models import Order
+from quotes.models.orders import Order
 from quotes.operations.cancellations import cancel_order
 from referral.models import User
 from tests.factories import AT, make_dealer, make_world
@@ -145,11 +145,7 @@ def test_sums_equal_the_ledger_to_the_cent(export, tx, world):
 
 def test_every_posting_is_there_with_its_digest(export, tx, world):
     rows, _ = rows_of(book_of(export()), "Postings")
-    kept = tx.scalars(
-        sa.select(LedgerPosting).where(
-            LedgerPosting.program_year == 2026, LedgerPosting.account_kind != AccountKind.ISSUANCE
-        )
-    ).all()
+    kept = tx.scalars(sa.select(LedgerEntry).where(LedgerEntry.program_year == 2026)).all()
     assert {row["Digest"]: (row["Sequence"], cents(row["Balance"])) for row in rows} == {
         row.digest: (row.sequence, row.balance_cents) for row in kept
     }

@@ -3,10 +3,11 @@ from datetime import date
 import pytest
 import sqlalchemy as sa
 
-from ledger.models import LedgerEntry, LevelSet
-from ledger.operations.entries import adjust_credit, record_other_purchase
+from ledger.models.accounts import LedgerEntry
+from ledger.models.levels import LevelSet
+from ledger.operations.adjustments import adjust_credit, record_other_purchase
 from ledger.operations.levels import set_levels
-from ledger.rules import LevelStep
+from ledger.rules.credit import LevelStep
 from quotes.operations.cancellations import cancel_order
 from referral.models import Company, User
 from referral.permissions import Role

@@ -8,9 +8,15 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from quotes.models import Approval, Cancellation, Order, PriceList, Revision, RevisionLine
+from quotes.models.orders import Cancellation, Order
+from quotes.models.price_lists import PriceList
+from quotes.models.quotes import Approval, Revision, RevisionLine
+from quotes.models.returns import OrderReturn
+from quotes.models.shipments import Shipment
 from quotes.states import RevisionState
 from referral.clock import now
+from referral.db import read
+from referral.queries.settings import today
 from tests.factories import make_dealer, make_world
 from tests.tokens import token_of
 
@@ -322,6 +328,66 @@ def test_cancel_order_refuses_without_reason_and_more_than_ordered(call, tx, wor
         == "idempotency_key_reused"
     )
     assert call("account", "POST", place, said, 409, **keyed("c-2"))["code"] == "already_cancelled"
+
+
+def test_shipments_and_returns_say_what_became_of_the_lines(call, tx, world, approved):
+    order = call("account", "POST", f"/quotes/{approved}/revisions/1/orders", {}, 201, **keyed("k"))
+    place, line_id = f"/orders/{order['id']}", str(world.line_ids(approved)[0])
+    day = read(today, now()).isoformat()
+    four = {"lines": [{"line_id": line_id, "quantity": 4}]}
+    said = four | {"shipped_on": day, "carrier": "UPS"}
+    made = call("account", "POST", f"{place}/shipments", said, 201, **keyed("s"))
+    assert (made["number"], made["shipped_on"], made["carrier"], made["key"]) == (1, day, "UPS", "s")
+    assert call("account", "POST", f"{place}/shipments", said, 201, **keyed("s")) == made
+    back = {"reason": "defective", "words": "Flickers", "lines": [{"line_id": line_id, "quantity": 1}]}
+    taken = call("account", "POST", f"{place}/returns", back, 201, **keyed("r"))
+    assert (taken["amount"], taken["reason"], taken["words"]) == ("412.50", "defective", "Flickers")
+    shown = call("dealer", "GET", place)
+    line = next(line for line in shown["lines"] if line["line_id"] == line_id)
+    assert [line[name] for name in ("quantity", "shipped", "cancelled", "returned", "open")] == [
+        10,
+        4,
+        0,
+        1,
+        6,
+    ]
+    assert (shown["state"], line["reversed"], shown["returns"][0]["credit"]) == (
+        "part_shipped",
+        "412.50",
+        "412.50",
+    )
+    assert shown["shipments"][0]["units"] == 4
+    assert call("account", "GET", place)["returns"][0]["credit"] is None
+
+
+def test_shipments_and_returns_refuse_and_save_nothing(call, tx, world, approved):
+    order = call("account", "POST", f"/quotes/{approved}/revisions/1/orders", {}, 201, **keyed("k"))
+    place, line_id = f"/orders/{order['id']}", str(world.line_ids(approved)[0])
+    day = read(today, now()).isoformat()
+    more = {"lines": [{"line_id": line_id, "quantity": 11}]}
+    for path, said, status, code in (
+        ("shipments", {}, 422, "invalid_input"),
+        ("shipments", {"shipped_on": "2099-01-01"}, 422, "invalid_input"),
+        ("shipments", {"shipped_on": day} | more, 409, "exceeds_ordered_qty"),
+        ("returns", {"reason": "theft"}, 422, "invalid_input"),
+        ("returns", {"reason": "other"}, 422, "reason_required"),
+        ("returns", {"reason": "damaged"}, 409, "exceeds_returnable"),
+    ):
+        assert call("account", "POST", f"{place}/{path}", said, status, **keyed("x"))["code"] == code
+    assert (
+        call("account", "POST", f"{place}/shipments", {"shipped_on": day}, 422)["code"]
+        == "idempotency_key_missing"
+    )
+    for path, said in (("shipments", {"shipped_on": day}), ("returns", {"reason": "damaged"})):
+        call("dealer", "POST", f"{place}/{path}", said, 403, **keyed("x"))
+    assert not tx.scalars(sa.select(Shipment)).all()
+    assert not tx.scalars(sa.select(OrderReturn)).all()
+    call("account", "POST", f"{place}/shipments", {"shipped_on": day}, 201, **keyed("s"))
+    said = {"reason": "Late"}
+    assert (
+        call("account", "POST", f"{place}/cancellations", said, 409, **keyed("c"))["code"]
+        == "already_shipped"
+    )
 
 
 def test_orders_and_quotes_of_others_are_not_there(client, tx, call, world, approved):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
-from quotes.models import Quote, Revision, RevisionLine, RevisionService
+from quotes.models.quotes import Quote, Revision, RevisionLine, RevisionService
 from quotes.operations.quotes import LineInput, start_quote
 from quotes.queries.price_lists import NewItem
 from quotes.queries.quotes import quote_page

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from ledger.operations.levels import set_levels
-from ledger.rules import LevelStep
+from ledger.rules.credit import LevelStep
 from quotes.operations.decisions import request_changes
 from quotes.operations.quotes import LineInput
 from quotes.queries.home import dealer_home

@@ -8,12 +8,12 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from ledger.models import LedgerEntry
+from ledger.models.accounts import LedgerEntry
 from ledger.states import EntryKind
-from quotes.models import Cancellation, CancellationLine
+from quotes.models.orders import Cancellation, CancellationLine
 from quotes.operations.cancellations import cancel_order
 from quotes.operations.quotes import LineInput
-from quotes.queries.orders import order_page
+from quotes.queries.order_page import order_page
 from referral.models import AuditEvent, Company, OutgoingMail, Qualification
 from referral.permissions import Role
 from tests.factories import AT, ITEMS, make_account, make_price_list, make_user, make_world, refused

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from ledger.queries.levels import credit_year
-from quotes.models import Approval, LineRemark, Revision
+from quotes.models.quotes import Approval, LineRemark, Revision
 from quotes.operations.decisions import Evidence, approve_revision, decline_revision, request_changes
 from quotes.operations.quotes import start_revision
 from quotes.queries.quotes import quote_page

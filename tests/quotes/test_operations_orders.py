@@ -7,16 +7,17 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from ledger.models import LedgerEntry
+from ledger.models.accounts import LedgerEntry
 from ledger.operations.levels import set_levels
 from ledger.queries.levels import credit_year
 from ledger.queries.verification import ledger_faults
-from ledger.rules import LevelStep
-from quotes.models import Order
+from ledger.rules.credit import LevelStep
+from quotes.models.orders import Order
 from quotes.operations.cancellations import cancel_order
 from quotes.operations.orders import place_order
 from quotes.operations.quotes import LineInput, ServiceInput, start_revision
-from quotes.queries.orders import order_page, orders_page
+from quotes.queries.order_page import order_page
+from quotes.queries.orders import orders_page
 from quotes.queries.quotes import quote_page
 from quotes.queries.verification import quote_faults
 from quotes.states import OrderState, RevisionState, ServiceKind, ServicesState
@@ -451,7 +452,7 @@ def test_a_key_of_another_account_of_the_dealer_does_not_show_its_order(tx):
 @pytest.mark.parametrize("statement", [
     'UPDATE "order" SET credit_cents = 1', 'UPDATE "order" SET program_year = 2025', 'DELETE FROM "order"',
     "UPDATE order_line SET quantity = 1", "DELETE FROM order_line",
-    "UPDATE ledger_entry SET amount_cents = 1", "DELETE FROM ledger_posting",
+    "UPDATE ledger_entry SET amount_cents = 1", "DELETE FROM ledger_entry",
 ])  # fmt: skip
 def test_an_order_and_its_credit_are_never_changed_in_the_database(tx, statement):
     world = make_world(tx)

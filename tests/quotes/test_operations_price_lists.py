@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from quotes.models import PriceList
+from quotes.models.price_lists import PriceList
 from quotes.operations.price_lists import publish_price_list
 from quotes.operations.quotes import save_draft, start_quote
 from quotes.queries.price_lists import ItemChange, diff_price_list, price_list_on, search_items

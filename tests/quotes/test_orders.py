@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
-from ledger.models import LedgerAccount, LedgerPosting
+from ledger.models.accounts import LedgerAccount, LedgerEntry
 from ledger.states import AccountKind
-from quotes.models import Cancellation, Order, OrderLine
+from quotes.models.orders import Cancellation, Order, OrderLine
 from quotes.operations.cancellations import cancel_order
 from quotes.operations.quotes import LineInput
-from quotes.queries.orders import order_page
+from quotes.queries.order_page import order_page
 from quotes.queries.previews import cancellation_preview
 from referral.clock import now
 from referral.db import db
@@ -51,7 +51,7 @@ def credit_of(tx: Session, world: World) -> int:
 
 
 def nothing_is_saved(tx: Session) -> bool:
-    return not tx.scalars(sa.select(Order)).all() and not tx.scalars(sa.select(LedgerPosting)).all()
+    return not tx.scalars(sa.select(Order)).all() and not tx.scalars(sa.select(LedgerEntry)).all()
 
 
 # entering ---------------------------------------------------------------------------------------

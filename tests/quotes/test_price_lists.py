@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from quotes.forms.price_lists import read_category, read_price_sheet
-from quotes.models import PriceItem, PriceList
+from quotes.models.price_lists import PriceItem, PriceList
 from quotes.states import Category
 from referral.models import Upload
 from tests.factories import make_program, make_world, user_of
@@ -262,10 +262,10 @@ def test_the_command_line_imports_by_the_same_rules(
     assert run(app, tx, *arguments, "nobody@nowhere.example")[0] == 1
     assert versions(tx) == [1]
     code, said = run(app, tx, *arguments, program.email)
-    assert (code, said) == (0, "Price list 2: 4 items, valid from 2027-01-01.\n")
+    assert (code, said) == (0, "Price list 2: 4 items in USD, valid from 2027-01-01.\n")
     code, said = run(app, tx, "list")
     assert code == 0
-    assert [line.split()[:2] for line in said.splitlines()] == [["2", "from"], ["*", "1"]]
+    assert [line.split()[:2] for line in said.splitlines()] == [["2", "USD"], ["*", "1"]]
 
 
 def test_the_command_line_refuses_who_may_not_publish(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
-from quotes.models import Approval, LineRemark, Revision
+from quotes.models.quotes import Approval, LineRemark, Revision
 from quotes.operations.quotes import LineInput, start_revision
 from quotes.rules import ATTESTATIONS
 from referral.clock import now

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.rules import LevelStep, line_credit_cents, reversal_cents, standing
+from ledger.rules.credit import LevelStep, line_credit_cents, reversal_cents, standing
 from quotes.rules import (
     Change,
     ContentHead,

@@ -5,15 +5,18 @@ import itertools
 import pytest
 import sqlalchemy as sa
 
-from quotes.models import Order, Quote, Revision
+from quotes.models.orders import Order
+from quotes.models.quotes import Quote, Revision
 from quotes.operations.cancellations import cancel_order
 from quotes.operations.decisions import Evidence, approve_revision, decline_revision, request_changes
 from quotes.operations.orders import place_order
 from quotes.operations.quotes import save_draft, start_revision
+from quotes.operations.returns import return_order
+from quotes.operations.shipments import ship_order
 from quotes.operations.submissions import submit_revision
-from quotes.queries.orders import order_page
+from quotes.queries.order_page import order_page
 from quotes.rules import ATTESTATIONS
-from quotes.states import ORDER_MOVES, REVISION_MOVES, OrderState, RevisionState
+from quotes.states import ORDER_MOVES, REVISION_MOVES, OrderState, ReturnReason, RevisionState
 from referral.errors import Refusal
 from referral.ids import parse_public_number
 from referral.states import next_state
@@ -202,27 +205,52 @@ def test_only_an_approved_revision_is_ordered(tx, state):
 
 # orders -----------------------------------------------------------------------------------------
 
+E, PC, C, PS, S, PR, R = OrderState
+TO_STATE = {
+    E: (),
+    PC: (("cancel", 2),),
+    C: (("cancel", None),),
+    PS: (("ship", 4),),
+    S: (("ship", None),),
+    PR: (("ship", None), ("return", 3)),
+    R: (("ship", None), ("return", None)),
+}
+"""What brings an order of ten units into a state; None is everything."""
+GONE = ("already_cancelled",) * 4 + ("exceeds_returnable",) * 2
+AWAY = ("already_shipped",) * 4
+OUTCOMES = {
+    E: (PC, C, PS, S, "exceeds_returnable", "exceeds_returnable"),
+    PC: (PC, C, PS, S, "exceeds_returnable", "exceeds_returnable"),
+    C: GONE,
+    PS: (PS, S, PS, S, PS, PS),
+    S: (*AWAY, PR, R),
+    PR: (*AWAY, PR, R),
+    R: (*AWAY, "exceeds_returnable", "exceeds_returnable"),
+}
+ACTS = tuple(itertools.product(("cancel", "ship", "return"), (1, None)))
+"""One unit, or everything, is cancelled, shipped, returned: the columns of OUTCOMES."""
 
-def cancelling(world, ref, verb, key):
-    """Return what is said to cancel one unit, or all the rest."""
-    page = order_page(world.tx, viewer=world.account, ref=ref)
-    line = next((line for line in page.lines if line.open_quantity > 1), page.lines[0])
-    return {
-        "actor": world.account,
-        "at": AT,
-        "ref": ref,
-        "quantities": {line.line_id: 1} if verb == "cancel_part" else None,
-        "reason": "Fewer rooms.",
-        "idempotency_key": key,
-    }
+
+def acting(world, ref, act, units, key):
+    """Return the operation of an act and what is said."""
+    line_id = order_page(world.tx, viewer=world.account, ref=ref).lines[0].line_id
+    operation, more = {
+        "cancel": (cancel_order, {"reason": "Fewer rooms."}),
+        "ship": (ship_order, {"shipped_on": AT.date(), "carrier": "", "tracking_number": ""}),
+        "return": (return_order, {"reason": ReturnReason.NOT_NEEDED, "words": ""}),
+    }[act]
+    quantities = None if units is None else {line_id: units}
+    said = {"actor": world.account, "at": AT, "ref": ref, "quantities": quantities, "idempotency_key": key}
+    return operation, said | more
 
 
 def order_in(world, state):
-    """Return the number of an order that was moved into the state."""
-    _, ref = world.order()
-    for verb, (_, target) in ORDER_MOVES.items():
-        if target is state:
-            cancel_order(world.tx, **cancelling(world, ref, verb, "before"))
+    """Return the number of an order of ten units that was brought into the state."""
+    quote = world.approve()
+    _, ref = world.order(quote, quantities={world.line_ids(quote)[0]: 10})
+    for act, units in TO_STATE[state]:
+        operation, said = acting(world, ref, act, units, f"before-{act}")
+        operation(world.tx, **said)
     assert order_state(world, ref) is state
     return ref
 
@@ -236,14 +264,30 @@ def order_state(world, ref):
     ).one()
 
 
-@pytest.mark.parametrize(("verb", "state"), list(itertools.product(ORDER_MOVES, OrderState)))
-def test_an_order_moves_as_the_table_says_and_in_no_other_way(tx, verb, state):
+def test_every_state_of_an_order_is_reached_and_every_move_is_made():
+    assert TO_STATE.keys() == OUTCOMES.keys() == set(OrderState)
+    reached = {
+        (state, outcome)
+        for state, row in OUTCOMES.items()
+        for outcome in row
+        if isinstance(outcome, OrderState)
+    }
+    moves = {(source, target) for sources, target in ORDER_MOVES.values() for source in sources}
+    later = {
+        (PS, PR),
+        (PS, R),
+    }  # what is left of an order that something came back of is shipped or cancelled
+    assert moves == reached | later
+
+
+@pytest.mark.parametrize(("state", "column"), list(itertools.product(OrderState, range(len(ACTS)))))
+def test_an_order_moves_as_the_table_says_and_in_no_other_way(tx, state, column):
     world = make_world(tx)
     ref = order_in(world, state)
-    said = cancelling(world, ref, verb, "now")
-    sources, target = ORDER_MOVES[verb]
-    if state in sources:
-        cancel_order(tx, **said)
-        assert order_state(world, ref) is target
+    operation, said = acting(world, ref, *ACTS[column], "now")
+    outcome = OUTCOMES[state][column]
+    if isinstance(outcome, OrderState):
+        operation(tx, **said)
+        assert order_state(world, ref) is outcome
     else:
-        refused(tx, "already_cancelled", cancel_order, **said)
+        refused(tx, outcome, operation, **said)

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 import sqlalchemy as sa
 
-from ledger.models import LedgerEntry
+from ledger.models.accounts import LedgerEntry
 from quotes.operations.quotes import save_draft
 from quotes.operations.submissions import submit_revision
 from referral.db import write

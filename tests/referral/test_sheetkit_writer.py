@@ -1,8 +1,11 @@
 import csv
 import hashlib
 import io
+import itertools
+import os
 import shutil
 import subprocess
+import sys
 import tracemalloc
 import zipfile
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -11,7 +14,8 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from referral.sheetkit.cellwriter import CUT_MARK, Changes, Column, Fact, Kind, clean_text
+from referral.sheetkit.cellwriter import CUT_MARK, Changes, Column, Fact, Kind, clean_text, make_cell_writer
+from referral.sheetkit.columnwriter import make_column_writer
 from referral.sheetkit.reader import read_table
 from referral.sheetkit.sheetwriter import safe_sheet_name
 from referral.sheetkit.writer import Sheet, write_csv, write_workbook
@@ -30,6 +34,8 @@ ROWS = (
     ("00123456789012345678", -1, -5, 9_999, 0, date(2024, 2, 29), None),
     ("+49 @SUM(A1) <&> é😀", None, 99_999_999_999_99, 1, 10_000, date(1900, 3, 1), None),
 )
+AT = datetime(2026, 11, 21, 10, 30, 15, 123_456, tzinfo=UTC)
+FACTS = (Fact("Filter", "=dealer & <all>"), Fact("Opening", -5, Kind.CENTS), Fact("As of", AT, Kind.INSTANT))
 DANGEROUS = [
     "=1+1",
     '=HYPERLINK("http://x")',
@@ -195,7 +201,31 @@ def test_a_long_table_goes_on_in_numbered_sheets_with_totals_below_the_last():
     assert book.sheetnames == ["Lines", "Lines 2", "Lines 3", "Control"]
     assert [sheet.max_row for sheet in book][:3] == [4, 4, 3]
     assert values(content, "Lines 3") == [("Text", "Cents"), ("A7", "0.07"), ("Total", "0.28")]
-    assert receipt.sheets[0].rows == 7
+    (table,) = receipt.sheets
+    assert (table.rows, [(part.name, part.rows) for part in table.parts]) == (
+        7,
+        [("Lines", 3), ("Lines 2", 3), ("Lines 3", 1)],
+    )
+    control = dict(row for row in values(content, "Control"))
+    assert [
+        control[f"Lines: rows{of}"] for of in ("", *(f" in the sheet Lines{n}" for n in ("", " 2", " 3")))
+    ] == [
+        "7",
+        "3",
+        "3",
+        "1",
+    ]
+
+
+@pytest.mark.parametrize("rows", [99, 100, 101, 200, 512, 513])
+def test_no_row_is_lost_or_doubled_where_a_sheet_or_a_piece_ends(rows):
+    content, receipt = make_workbook(
+        ((at,) for at in range(rows)), [Column("At", Kind.INTEGER)], rows_per_sheet=100
+    )
+    names = [part.name for part in receipt.sheets[0].parts]
+    found = [row[0] for name in names for row in values(content, name)[1:]]
+    assert found == [str(at) for at in range(rows)]
+    assert len(names) == -(-rows // 100)
 
 
 def test_the_control_sheet_repeats_the_receipt_in_real_numbers():
@@ -226,6 +256,85 @@ def test_the_same_content_gives_the_same_bytes_and_no_time_unless_given():
     dated = make_workbook(made_at=datetime(2026, 11, 21, tzinfo=UTC))[0]
     with zipfile.ZipFile(io.BytesIO(dated)) as package:
         assert b"2026-11-21T00:00:00Z" in package.read("docProps/core.xml")
+
+
+def test_the_bytes_depend_on_no_clock_locale_hash_order_or_machine(tmp_path):
+    """A closed year exports the same file for ever: on another day, in another zone, by another process."""
+    program = (
+        "import sys, pathlib; sys.path[:0] = sys.argv[2:];"
+        "from tests.referral.test_sheetkit_writer import make_workbook, FACTS, AT;"
+        "pathlib.Path(sys.argv[1]).write_bytes(make_workbook(facts=FACTS, made_at=AT)[0])"
+    )
+    surroundings = [
+        {"PYTHONHASHSEED": "1", "TZ": "UTC", "LC_ALL": "C"},
+        {"PYTHONHASHSEED": "2", "TZ": "Asia/Tokyo", "LC_ALL": "de_DE.UTF-8"},
+    ]
+    files = []
+    for at, surrounding in enumerate(surroundings):
+        files.append(tmp_path / f"{at}.xlsx")
+        command = [sys.executable, "-c", program, str(files[-1]), str(Path(__file__).parents[2])]
+        subprocess.run(command, check=True, env={"PATH": os.environ["PATH"], **surrounding}, cwd=tmp_path)
+    first, second = (file.read_bytes() for file in files)
+    assert first == second == make_workbook(facts=FACTS, made_at=AT)[0]
+
+
+def test_every_part_is_the_one_that_was_agreed():
+    """What is inside, before it is packed. Another digest here means that closed years export other bytes than
+    those people hold: don't, or say in the changelog from when on.
+    """
+    content, _ = make_workbook(facts=FACTS, made_at=AT)
+    digest = hashlib.sha256()
+    with zipfile.ZipFile(io.BytesIO(content)) as package:
+        for member in package.infolist():
+            digest.update(f"{member.filename} {member.file_size}\n".encode() + package.read(member))
+            assert (member.create_system, member.date_time) == (0, (1980, 1, 1, 0, 0, 0))
+    assert digest.hexdigest() == "2d677d71a28e354e2a21697b85b105fd93256ce577d143a83056264e6249228d"
+
+
+TRICKY = {
+    Kind.TEXT: [
+        "",
+        None,
+        "plain",
+        "a & b",
+        "<x>",
+        "_x000D_",
+        " s ",
+        "a\nb",
+        "\x00",
+        "é😀",
+        "x" * 16_384,
+        "\ufffe",
+    ],
+    Kind.INTEGER: [None, 0, -1, 7, 10**15 - 1, 10**15, -(10**15), 1 - 10**15],
+    Kind.CENTS: [None, 0, 5, -5, 99, 100, -100, -12_345, 10**15 - 1, -(10**15)],
+    Kind.RATE: [None, 0, 1, -1, 10_000, -9_999, 10**16],
+    Kind.EXCHANGE_RATE: [None, 0, 1, 731_200, 10**16],
+    Kind.PERCENT: [None, 750, -1, 0],
+    Kind.DATE: [None, date(2026, 1, 31), date(1900, 2, 28), date(1900, 3, 1), date(9999, 12, 31)],
+    Kind.INSTANT: [
+        None,
+        AT,
+        AT.replace(hour=23, minute=59, second=59, microsecond=999_999),
+        AT.replace(hour=0, minute=0, second=0, microsecond=0),
+        AT.astimezone(timezone(timedelta(hours=-5))),
+        datetime(1850, 1, 1, tzinfo=UTC),
+        datetime(1900, 3, 1, tzinfo=UTC),
+    ],
+}
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+@pytest.mark.parametrize("length", [1, 2, 3])
+def test_a_column_writes_what_its_cells_would_write_one_by_one(kind, length):
+    """Values alone, in pairs and in threes, so that a piece is all plain, all odd, or mixed."""
+    for piece in itertools.product(TRICKY[kind], repeat=length):
+        one_by_one, at_once = Changes(), Changes()
+        write = make_cell_writer(kind, 3, one_by_one)
+        numbers = [str(number) for number in range(9, 9 + length)]
+        expected = [write(value, f"AB{number}") for value, number in zip(piece, numbers, strict=True)]
+        assert make_column_writer(kind, 3, "AB", at_once)(piece, numbers) == expected
+        assert at_once == one_by_one
 
 
 def test_a_workbook_without_rows_or_without_tables_is_still_one():

@@ -1,0 +1,1 @@
+"""How fast the ledger is, beside what others do on the same machine in the same run."""

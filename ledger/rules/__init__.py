@@ -1,0 +1,1 @@
+"""Pure rules of the ledger: arithmetic, digests, periods. No database, no clock."""

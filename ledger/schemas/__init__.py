@@ -1,0 +1,1 @@
+"""Shapes of the ledger in the API, one file per document."""

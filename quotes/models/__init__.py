@@ -1,0 +1,1 @@
+"""Tables of the quotes floor, one file per document."""
