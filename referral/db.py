@@ -142,9 +142,13 @@ def _prepare_sqlite_connection(connection: Any, _record: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
+    """Begin as the connection is to be used; every writer waits here, so it goes straight to the driver."""
     read_only = connection.get_execution_options().get("house_read_only", False)
-    connection.exec_driver_sql(f"PRAGMA query_only = {'ON' if read_only else 'OFF'}")
-    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+    info = connection.connection.info
+    if info.get("house_query_only", False) is not read_only:
+        driver_execute(connection, f"PRAGMA query_only = {'ON' if read_only else 'OFF'}", {})
+        info["house_query_only"] = read_only
+    driver_execute(connection, "BEGIN" if read_only else "BEGIN IMMEDIATE", {})
 
 
 def write(operation: Callable[Concatenate[Session, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -160,9 +164,14 @@ def write(operation: Callable[Concatenate[Session, P], R], /, *args: P.args, **k
     try:
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                with Session(db.engine, expire_on_commit=False) as tx:
-                    answer = operation(tx, *args, **kwargs)
-                    tx.commit()
+                # The session joins the connection's transaction: that is what `connection_of` hands out, at once.
+                with db.engine.connect() as connection, connection.begin() as transaction:
+                    with Session(
+                        connection, expire_on_commit=False, join_transaction_mode="rollback_only"
+                    ) as tx:
+                        answer = operation(tx, *args, **kwargs)
+                        tx.flush()
+                    transaction.commit()
                     return answer
             except DBAPIError as error:
                 if attempt == ATTEMPTS or not _is_passing(error):
@@ -230,6 +239,12 @@ def copy_rows(tx: Session, model: type[Base], rows: Sequence[Mapping[str, Any]])
                 copy.write_row([row[name] if bind is None else bind(row[name]) for name, bind in columns])
     except driver_error(connection) as error:
         raise _as_of_statement(connection, statement, error) from error
+
+
+def connection_of(tx: Session) -> Connection:
+    """Return the connection of a session: in `write` the one it was opened on, past the session's own book-keeping."""
+    bind = tx.get_bind()
+    return bind if isinstance(bind, Connection) else tx.connection()
 
 
 def driver_execute(connection: Connection, statement: str, said: Mapping[str, Any]) -> Any:

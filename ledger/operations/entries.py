@@ -24,7 +24,7 @@ from ledger.rules.digests import (
     written_posting_digest,
 )
 from ledger.states import AccountKind, EntryKind
-from referral.db import Digest, Instant
+from referral.db import Digest, Instant, connection_of
 from referral.errors import Refusal
 from referral.ids import new_id
 from referral.models import Company
@@ -105,7 +105,7 @@ def post_entry(
         "memo": source.memo,
         "related_entry_id": related_entry_id,
     }
-    connection = tx.connection()
+    connection = connection_of(tx)
     heads, is_posted = lock_heads(connection, said)
     if len(heads) < len({account_kind, AccountKind.ISSUANCE}):
         locked_heads(tx, at=at, dealer_id=dealer_id, program_year=program_year, account_kind=account_kind)

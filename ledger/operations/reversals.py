@@ -64,8 +64,11 @@ def reverse_entry(
     key = f"reverse:{idempotency_key.strip()}"
     for side in sides:
         reversal = reversal_of(tx, side)
-        if reversal is not None and reversal.idempotency_key != key:
+        if reversal is None:
+            continue
+        if reversal.idempotency_key != key:
             raise Refusal("already_reversed")
+        years[side.id] = reversal.program_year  # answered before, perhaps in a year that is closed by now
     earliest = max(earliest_day(side, years[side.id]) for side in sides)
     if effective_on < earliest:
         words = f"A reversal is never dated before what it reverses: choose {earliest} or later."

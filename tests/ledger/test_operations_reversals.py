@@ -156,6 +156,15 @@ def test_of_a_closed_year_it_goes_to_the_present_year(tx, world):
     assert faults(tx) == []
 
 
+def test_the_same_key_answers_again_though_the_year_was_closed_since(tx, world):
+    adjust_credit(tx, **adjusting(world, effective_on=date(2025, 12, 30)))
+    said = reversing(world, program_year=2025)
+    first = reverse_entry(tx, **said)
+    close(tx, 2025)
+    again = reverse_entry(tx, **said)
+    assert (again.entry_id, again.program_year, again.is_new) == (first.entry_id, 2025, False)
+
+
 def test_a_transfer_is_reversed_as_a_pair_from_either_side(tx, world):
     receiver = make_dealer(tx, world.program)
     transfer_credit(tx, **transferring(world, receiver))
