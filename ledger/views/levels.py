@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 
 from ledger.forms.levels import LEVELS_MAX, SetLevelsForm
 from ledger.operations import levels as operations
-from ledger.queries.credit import level_set_page, levels_page
+from ledger.queries.level_pages import level_set_page, levels_page
 from ledger.views.blueprint import blueprint
 from referral.clock import now
 from referral.permissions import Permission
