@@ -58,6 +58,8 @@ class EvidenceKind(enum.StrEnum):
     CANCELLATION = "cancellation"
     RETURN = "return"
     YEAR_CLOSE = "year_close"
+    SERVICES = "services"
+    """Service and labor prices that both sides agreed to apart from an approval."""
 
 
 class DisputeOutcome(enum.StrEnum):

@@ -28,6 +28,23 @@ class ServiceKind(enum.StrEnum):
     OTHER = "other"
 
 
+class Side(enum.StrEnum):
+    """The two sides of a quote."""
+
+    ACCOUNT = "account"
+    DEALER = "dealer"
+
+
+class MilestoneKind(enum.StrEnum):
+    """The phases of a project, in their order (referral program sheet, "The process")."""
+
+    SPECIFY = "specify"
+    PRE_WIRE = "pre_wire"
+    INSTALL = "install"
+    COMMISSIONING = "commissioning"
+    PROGRAMMING = "programming"
+
+
 class ServicesState(enum.StrEnum):
     """Whether service and labor prices of a revision stand."""
 

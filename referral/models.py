@@ -72,7 +72,25 @@ class Qualification(Base):
     valid_from: Mapped[date]
     valid_to: Mapped[date | None]
     evidence: Mapped[str]
+    families: Mapped[list[str]] = mapped_column(server_default="[]")
+    """The Ketra families it is for; empty is all of them."""
     created_at: Mapped[datetime]
+
+
+class AccountProfile(Base):
+    """What an account says of itself to dealers that look for one."""
+
+    __tablename__ = "account_profile"
+    __table_args__ = (sa.CheckConstraint("capacity >= 0", name="capacity_not_negative"),)
+
+    company_id: Mapped[UUID] = mapped_column(sa.ForeignKey("company.id"), primary_key=True)
+    regions: Mapped[list[str]]
+    """The regions it serves, as two-letter codes, sorted."""
+    capacity: Mapped[int]
+    """Projects it takes on at the same time; 0 takes no new ones."""
+    note: Mapped[str]
+    changed_by: Mapped[UUID] = mapped_column(sa.ForeignKey("user.id"))
+    changed_at: Mapped[datetime]
 
 
 class User(Base):
@@ -227,9 +245,53 @@ class Referral(Base):
     attestation_version: Mapped[str]
     attested_by: Mapped[UUID] = mapped_column(sa.ForeignKey("user.id"))
     opened_at: Mapped[datetime]
+    expires_on: Mapped[date | None]
+    """The last day on which the account can answer, included; None never expires."""
     answered_by: Mapped[UUID | None] = mapped_column(sa.ForeignKey("user.id"))
     answered_at: Mapped[datetime | None]
     answer_reason: Mapped[str]
+
+
+class Continuation(Base):
+    """The program lets an account go on with one project to a day, without a qualification. Append-only."""
+
+    __tablename__ = "continuation"
+    __table_args__ = (
+        sa.ForeignKeyConstraint(["dealer_id", "referral_id"], ["referral.dealer_id", "referral.id"]),
+        sa.Index("ix_continuation_referral", "dealer_id", "referral_id"),
+    )
+
+    dealer_id: Mapped[DealerId] = mapped_column(sa.ForeignKey("company.id"))
+    id: Mapped[Id]
+    referral_id: Mapped[UUID]
+    last_on: Mapped[date]
+    """Included."""
+    reason: Mapped[str]
+    granted_by: Mapped[UUID] = mapped_column(sa.ForeignKey("user.id"))
+    granted_at: Mapped[datetime]
+
+
+class Delegation(Base):
+    """An approver lends the right to decide to a user of the same dealer, first and last day included."""
+
+    __tablename__ = "delegation"
+    __table_args__ = (
+        sa.CheckConstraint("last_on >= first_on", name="days_in_order"),
+        sa.CheckConstraint("delegate_id <> approver_id", name="two_people"),
+        sa.Index("ix_delegation_delegate", "dealer_id", "delegate_id"),
+    )
+
+    dealer_id: Mapped[DealerId] = mapped_column(sa.ForeignKey("company.id"))
+    id: Mapped[Id]
+    approver_id: Mapped[UUID] = mapped_column(sa.ForeignKey("user.id"))
+    delegate_id: Mapped[UUID] = mapped_column(sa.ForeignKey("user.id"))
+    first_on: Mapped[date]
+    last_on: Mapped[date]
+    lent_by: Mapped[UUID] = mapped_column(sa.ForeignKey("user.id"))
+    lent_at: Mapped[datetime]
+    ended_by: Mapped[UUID | None] = mapped_column(sa.ForeignKey("user.id"))
+    ended_at: Mapped[datetime | None]
+    """When it was ended before its last day."""
 
 
 class AuditEvent(Base):
@@ -248,16 +310,74 @@ class AuditEvent(Base):
 
 
 class OutgoingMail(Base):
-    """A mail owed since the transaction that wrote it."""
+    """A mail owed since the transaction that wrote it; the worker sends it, or a digest that contains it."""
 
     __tablename__ = "outgoing_mail"
+    __table_args__ = (
+        sa.CheckConstraint("attempts >= 0", name="attempts_not_negative"),
+        sa.Index(
+            "ix_outgoing_mail_owed",
+            "next_try_at",
+            "id",
+            sqlite_where=sa.text("sent_at IS NULL AND given_up_at IS NULL"),
+            postgresql_where=sa.text("sent_at IS NULL AND given_up_at IS NULL"),
+        ),
+    )
 
     id: Mapped[Id]
     recipient: Mapped[str]
     subject: Mapped[str]
     body: Mapped[str]
+    """Plain text without the link."""
+    path: Mapped[str] = mapped_column(server_default="")
+    """The page it leads to, as a path of this site; '' where there is none. Opening it changes nothing."""
+    is_digestible: Mapped[bool] = mapped_column(server_default=sa.false())
+    """Whether it can wait for the one mail a day of those who prefer that."""
     created_at: Mapped[datetime]
+    next_try_at: Mapped[datetime | None]
+    """None is at once; the worker sets it ahead while it sends, and after a failure."""
+    attempts: Mapped[int] = mapped_column(server_default="0")
+    failure: Mapped[str] = mapped_column(server_default="")
+    """What the mail server said last, where it did not take it."""
+    given_up_at: Mapped[datetime | None]
     sent_at: Mapped[datetime | None]
+    """When the mail server took it, or the digest that contains it."""
+
+
+class MailPreference(Base):
+    """How a user wants mails; without a row each comes at once."""
+
+    __tablename__ = "mail_preference"
+
+    user_id: Mapped[UUID] = mapped_column(sa.ForeignKey("user.id"), primary_key=True)
+    wants_digest: Mapped[bool]
+    """One mail a day, with all that can wait."""
+
+
+class SavedView(Base):
+    """A list as a user filtered it, kept under a name."""
+
+    __tablename__ = "saved_view"
+    __table_args__ = (sa.UniqueConstraint("user_id", "list_name", "name"),)
+
+    user_id: Mapped[UUID] = mapped_column(sa.ForeignKey("user.id"), primary_key=True)
+    id: Mapped[Id]
+    list_name: Mapped[str]
+    """The endpoint of the list."""
+    name: Mapped[str]
+    query: Mapped[str]
+    """The filters, as the address of the list carries them."""
+    saved_at: Mapped[datetime]
+
+
+class CalendarFeed(Base):
+    """The secret address under which a user's calendar reads the dates of projects. Only its digest is kept."""
+
+    __tablename__ = "calendar_feed"
+
+    user_id: Mapped[UUID] = mapped_column(sa.ForeignKey("user.id"), primary_key=True)
+    token_digest: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime]
 
 
 class Upload(Base):

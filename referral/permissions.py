@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from types import MappingProxyType
 from uuid import UUID
 
@@ -59,11 +60,17 @@ class Permission(enum.StrEnum):
     REFERRAL_VIEW = "referral:view"
     REFERRAL_OPEN = "referral:open"
     REFERRAL_ANSWER = "referral:answer"
+    REFERRAL_ASSIGN = "referral:assign"
+    PROFILE_EDIT = "profile:edit"
+    PROJECT_PLAN = "project:plan"
     PRICE_LIST_VIEW = "price_list:view"
     PRICE_LIST_PUBLISH = "price_list:publish"
     QUOTE_VIEW = "quote:view"
     QUOTE_BUILD = "quote:build"
     QUOTE_DECIDE = "quote:decide"
+    QUOTE_REMARK = "quote:remark"
+    SERVICES_AGREE = "services:agree"
+    DECISION_LEND = "decision:lend"
     ORDER_VIEW = "order:view"
     ORDER_ENTER = "order:enter"
     CREDIT_VIEW = "credit:view"
@@ -83,19 +90,40 @@ class Permission(enum.StrEnum):
 _P = Permission
 _DEALER = frozenset({_P.REFERRAL_VIEW, _P.PRICE_LIST_VIEW, _P.QUOTE_VIEW, _P.ORDER_VIEW, _P.CREDIT_VIEW})
 _ACCOUNT = frozenset({_P.REFERRAL_VIEW, _P.PRICE_LIST_VIEW, _P.QUOTE_VIEW, _P.ORDER_VIEW})
+LENT = frozenset({_P.QUOTE_DECIDE, _P.QUOTE_REMARK, _P.SERVICES_AGREE})
+"""What an approver has to decide with, and lends to a delegate."""
 _PROGRAM = _DEALER | {_P.CREDIT_EXPORT, _P.COMPANY_VIEW, _P.SETTING_VIEW, _P.AUDIT_VIEW}
 
 GRID: Mapping[Role, frozenset[Permission]] = MappingProxyType(
     {
         Role.DEALER_VIEWER: _DEALER,
-        Role.DEALER_APPROVER: _DEALER | {_P.REFERRAL_OPEN, _P.QUOTE_DECIDE, _P.DISPUTE_OPEN},
-        Role.DEALER_ADMIN: _DEALER | {_P.REFERRAL_OPEN, _P.USER_MANAGE, _P.DISPUTE_OPEN},
+        Role.DEALER_APPROVER: _DEALER
+        | LENT
+        | {_P.REFERRAL_OPEN, _P.DISPUTE_OPEN, _P.DECISION_LEND, _P.PROJECT_PLAN},
+        Role.DEALER_ADMIN: _DEALER
+        | {
+            _P.REFERRAL_OPEN,
+            _P.USER_MANAGE,
+            _P.DISPUTE_OPEN,
+            _P.DECISION_LEND,
+            _P.QUOTE_REMARK,
+            _P.PROJECT_PLAN,
+        },
         Role.ACCOUNT_VIEWER: _ACCOUNT,
-        Role.ACCOUNT_BUILDER: _ACCOUNT | {_P.REFERRAL_ANSWER, _P.QUOTE_BUILD, _P.ORDER_ENTER},
-        Role.ACCOUNT_INSTALLER: _ACCOUNT,
-        Role.ACCOUNT_ADMIN: _ACCOUNT | {_P.REFERRAL_ANSWER, _P.USER_MANAGE},
+        Role.ACCOUNT_BUILDER: _ACCOUNT
+        | {
+            _P.REFERRAL_ANSWER,
+            _P.QUOTE_BUILD,
+            _P.QUOTE_REMARK,
+            _P.SERVICES_AGREE,
+            _P.ORDER_ENTER,
+            _P.PROJECT_PLAN,
+        },
+        Role.ACCOUNT_INSTALLER: _ACCOUNT | {_P.PROJECT_PLAN},
+        Role.ACCOUNT_ADMIN: _ACCOUNT | {_P.REFERRAL_ANSWER, _P.USER_MANAGE, _P.PROFILE_EDIT},
         Role.PROGRAM_ADMIN: _PROGRAM
         | {
+            _P.REFERRAL_ASSIGN,
             _P.PRICE_LIST_PUBLISH,
             _P.CREDIT_RECORD,
             _P.YEAR_CLOSE,
@@ -111,6 +139,16 @@ GRID: Mapping[Role, frozenset[Permission]] = MappingProxyType(
 
 
 @dataclass(frozen=True)
+class Lending:
+    """The right to decide that an approver lent to this person; `is_over` after its last day or its end."""
+
+    approver_id: UUID
+    approver_name: str
+    last_on: date
+    is_over: bool
+
+
+@dataclass(frozen=True)
 class Viewer:
     """The person (or program) that asks: the `viewer` of queries, the `actor` of operations."""
 
@@ -121,18 +159,28 @@ class Viewer:
     company_code: str
     company_name: str
     roles: frozenset[Role]
+    lending: Lending | None = None
+    """What is lent to this person today, else what was lent last; None where nothing ever was."""
 
     @property
     def permissions(self) -> frozenset[Permission]:
-        """Everything the roles allow together."""
-        return frozenset().union(*(GRID[role] for role in self.roles)) | {
-            _P.PUBLIC,
-            _P.SIGNED_IN,
-        }
+        """Everything the roles allow together, and what is lent."""
+        lent = LENT if self.lending is not None and not self.lending.is_over else frozenset()
+        return frozenset().union(*(GRID[role] for role in self.roles)) | lent | {_P.PUBLIC, _P.SIGNED_IN}
 
     def may(self, permission: Permission) -> bool:
-        """Say whether one of the roles has this permission."""
+        """Say whether one of the roles has this permission, or a lending."""
         return permission in self.permissions
+
+    def why_not(self, permission: Permission) -> str:
+        """Return the refusal code for a permission that is missing: it may have been lent until lately."""
+        return "delegation_expired" if self.lending is not None and permission in LENT else "forbidden"
+
+    @property
+    def decides_for(self) -> Lending | None:
+        """The lending by which this person decides, where the own roles do not allow it."""
+        own = frozenset().union(*(GRID[role] for role in self.roles))
+        return None if self.lending is None or self.lending.is_over or own >= LENT else self.lending
 
     def acts_as(self, kind: CompanyKind) -> bool:
         """Say whether one of the roles belongs to this kind of company."""

@@ -17,6 +17,12 @@ class ReferralState(enum.StrEnum):
     ACCEPTED = "accepted"
     REFUSED = "refused"
     WITHDRAWN = "withdrawn"
+    PARKED = "parked"
+    """Another account has this project already: the dealer or the program chooses between them."""
+    EXPIRED = "expired"
+    """Nobody answered in time, and the project was referred again."""
+    CLOSED = "closed"
+    """Another account was chosen; what was ordered stays."""
 
 
 ReferralMoves = Mapping[str, tuple[frozenset[ReferralState], ReferralState]]
@@ -24,7 +30,11 @@ REFERRAL_MOVES: ReferralMoves = MappingProxyType(
     {
         "accept": (frozenset({ReferralState.OPEN}), ReferralState.ACCEPTED),
         "refuse": (frozenset({ReferralState.OPEN}), ReferralState.REFUSED),
-        "withdraw": (frozenset({ReferralState.OPEN}), ReferralState.WITHDRAWN),
+        "withdraw": (frozenset({ReferralState.OPEN, ReferralState.PARKED}), ReferralState.WITHDRAWN),
+        "expire": (frozenset({ReferralState.OPEN}), ReferralState.EXPIRED),
+        "choose": (frozenset({ReferralState.PARKED}), ReferralState.OPEN),
+        "pass_over": (frozenset({ReferralState.PARKED}), ReferralState.CLOSED),
+        "close": (frozenset({ReferralState.OPEN, ReferralState.ACCEPTED}), ReferralState.CLOSED),
     }
 )
 """verb: (states it starts from, state it ends in)."""

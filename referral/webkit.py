@@ -33,6 +33,7 @@ API_PREFIX = "/api/"
 STATUS: Mapping[str, int] = {
     "not_found": 404,
     "forbidden": 403,
+    "delegation_expired": 403,
     "sign_in_failed": 401,
     "too_many_tries": 429,
     "invitation_expired": 410,
@@ -133,7 +134,7 @@ def _guard_door() -> BaseResponse | None:
             return problem(401, "sign_in_failed", "Send a bearer token; POST /api/v1/tokens gives one.")
         return redirect(url_for("security.login", next=_here()), 303)
     if not g.viewer.may(permission):
-        raise Refusal("forbidden")
+        raise Refusal(g.viewer.why_not(permission))
     return None
 
 

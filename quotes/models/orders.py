@@ -41,6 +41,8 @@ class Order(Base):
     idempotency_key: Mapped[str]
     request_digest: Mapped[str]
     purchase_order: Mapped[str]
+    wanted_on: Mapped[date | None]
+    """The day by which the account wants the units on site."""
     account_number: Mapped[str]
     currency: Mapped[str]
     program_year: Mapped[int]
@@ -55,7 +57,7 @@ class Order(Base):
     entry_id: Mapped[UUID | None]
     """The ledger entry of its credit; none where no line earns credit."""
     digest_version: Mapped[int] = mapped_column(sa.SmallInteger)
-    """The recipe of the digest; from 2 on it covers the exchange rate."""
+    """The recipe of the digest; from 2 on it covers the exchange rate, from 3 on the wanted day."""
     digest: Mapped[str]
     entered_by: Mapped[UUID] = mapped_column(sa.ForeignKey("user.id"))
     entered_at: Mapped[datetime]

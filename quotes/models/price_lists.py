@@ -46,5 +46,7 @@ class PriceItem(Base):
     category: Mapped[Category] = mapped_column(choice(Category, "category"))
     unit: Mapped[str]
     list_price_cents: Mapped[int]
+    goes_with: Mapped[str] = mapped_column(server_default="")
+    """What it needs beside it, as the catalogue says: `trim: D3-FXRD | D3-ADRD; supply: PS-96`. '' is nothing."""
     search_text: Mapped[str]
     """Model number, description and family, folded."""

@@ -121,11 +121,15 @@ class RevisionService(Base):
     amount_cents: Mapped[int]
 
 
-class LineRemark(Base):
-    """What a dealer asks for at one line when asking for changes. Append-only."""
+class Remark(Base):
+    """What a side says about a revision, or at one of its lines. Append-only."""
 
-    __tablename__ = "line_remark"
+    __tablename__ = "remark"
     __table_args__ = (
+        sa.ForeignKeyConstraint(
+            ["dealer_id", "quote_id", "revision_number"],
+            ["revision.dealer_id", "revision.quote_id", "revision.number"],
+        ),
         sa.ForeignKeyConstraint(
             ["dealer_id", "quote_id", "revision_number", "line_id"],
             [
@@ -135,13 +139,17 @@ class LineRemark(Base):
                 "revision_line.line_id",
             ],
         ),
+        sa.Index("ix_remark_quote", "dealer_id", "quote_id", "revision_number"),
     )
 
     dealer_id: Mapped[DealerId] = mapped_column(sa.ForeignKey("company.id"))
     id: Mapped[Id]
     quote_id: Mapped[UUID]
     revision_number: Mapped[int]
-    line_id: Mapped[UUID]
+    line_id: Mapped[UUID | None]
+    """The line it is about; None is the whole revision."""
+    is_request: Mapped[bool]
+    """Whether it was made when the revision was sent back for changes."""
     text: Mapped[str]
     made_by: Mapped[UUID] = mapped_column(sa.ForeignKey("user.id"))
     made_at: Mapped[datetime]
@@ -175,6 +183,8 @@ class Approval(Base):
     typed_account_number: Mapped[str]
     typed_name: Mapped[str]
     approved_by: Mapped[UUID] = mapped_column(sa.ForeignKey("user.id"))
+    on_behalf_of: Mapped[UUID | None] = mapped_column(sa.ForeignKey("user.id"))
+    """The approver who lent the right, where a delegate decided."""
     approved_at: Mapped[datetime]
     address: Mapped[str]
     browser: Mapped[str]

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from ledger.operations.evidence import witness
 from ledger.states import EvidenceKind
-from quotes.models.quotes import Approval, LineRemark, Quote, Revision, RevisionLine
+from quotes.models.quotes import Approval, Quote, Remark, Revision, RevisionLine
 from quotes.operations.quotes import locked_quote, locked_revision
 from quotes.operations.submissions import supersede_before
 from quotes.queries.order_digests import approval_digest
@@ -169,12 +169,13 @@ def request_changes(
         raise Refusal("not_on_revision")
     _settle(tx, actor, at, quote, revision, "request_changes", reason.strip())
     tx.add_all(
-        LineRemark(
+        Remark(
             dealer_id=quote.dealer_id,
             id=new_id(),
             quote_id=quote.id,
             revision_number=revision_number,
             line_id=line_id,
+            is_request=True,
             text=text,
             made_by=actor.user_id,
             made_at=at,

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from ledger.rules.credit import line_credit_cents
 from quotes.models.price_lists import PriceItem, PriceList
-from quotes.models.quotes import LineRemark, Revision
+from quotes.models.quotes import Remark, Revision
 from quotes.queries.price_lists import items_by_model_number, price_list_on
 from quotes.queries.quotes import QuotePage, quote_page
 from quotes.rules import Totals
@@ -125,17 +125,19 @@ def _asked(tx: Session, page: QuotePage) -> Asked | None:
     if before.state is not RevisionState.CHANGES_REQUESTED:
         return None
     found = tx.execute(
-        sa.select(LineRemark.line_id, LineRemark.text)
+        sa.select(Remark.line_id, Remark.text)
         .where(
-            LineRemark.dealer_id == head.dealer_id,
-            LineRemark.quote_id == head.quote_id,
-            LineRemark.revision_number == before.number,
+            Remark.dealer_id == head.dealer_id,
+            Remark.quote_id == head.quote_id,
+            Remark.revision_number == before.number,
+            Remark.is_request,
         )
-        .order_by(LineRemark.made_at, LineRemark.id)
+        .order_by(Remark.made_at, Remark.id)
     ).all()
     remarks: dict[UUID, tuple[str, ...]] = {}
     for line_id, text in found:
-        remarks[line_id] = (*remarks.get(line_id, ()), text)
+        if line_id is not None:
+            remarks[line_id] = (*remarks.get(line_id, ()), text)
     return Asked(before.number, before.decision_reason, remarks)
 
 

@@ -8,8 +8,8 @@ from quotes.models.quotes import Approval
 from quotes.models.returns import OrderReturn, OrderReturnLine
 from quotes.models.shipments import Shipment, ShipmentLine
 
-ORDER_DIGEST_VERSION = 2
-"""The recipe of new orders. The first knew no exchange rate."""
+ORDER_DIGEST_VERSION = 3
+"""The recipe of new orders. The first knew no exchange rate, the second no wanted day."""
 
 
 def order_digest(order: Order, lines: list[OrderLine], approval: Approval) -> str:
@@ -33,6 +33,7 @@ def order_digest(order: Order, lines: list[OrderLine], approval: Approval) -> st
     exchange: tuple[Field, ...] = ()
     if order.digest_version > 1:
         exchange = (order.digest_version, order.exchange_rate, order.exchange_rate_on)
+    wanted: tuple[Field, ...] = (order.wanted_on,) if order.digest_version > 2 else ()
     return digest_of(
         "order",
         order.dealer_id,
@@ -44,6 +45,7 @@ def order_digest(order: Order, lines: list[OrderLine], approval: Approval) -> st
         order.idempotency_key,
         order.request_digest,
         order.purchase_order,
+        *wanted,
         order.account_number,
         order.currency,
         order.program_year,
@@ -60,7 +62,8 @@ def order_digest(order: Order, lines: list[OrderLine], approval: Approval) -> st
 
 
 def approval_digest(approval: Approval) -> str:
-    """Return the digest over every column of an approval."""
+    """Return the digest over every column of an approval; of one without a delegate as it always was."""
+    lender: tuple[Field, ...] = () if approval.on_behalf_of is None else (approval.on_behalf_of,)
     return digest_of(
         "approval",
         approval.dealer_id,
@@ -76,6 +79,7 @@ def approval_digest(approval: Approval) -> str:
         approval.typed_account_number,
         approval.typed_name,
         approval.approved_by,
+        *lender,
         approval.approved_at,
         approval.address,
         approval.browser,

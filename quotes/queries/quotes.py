@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from ledger.rules.credit import line_credit_cents
 from quotes.models.orders import CancellationLine, OrderLine
 from quotes.models.price_lists import PriceList
-from quotes.models.quotes import Approval, LineRemark, Quote, Revision, RevisionLine, RevisionService
+from quotes.models.quotes import Approval, Quote, Remark, Revision, RevisionLine, RevisionService
 from quotes.rules import (
     ContentHead,
     ContentLine,
@@ -298,14 +298,15 @@ def _quote_page(
     services = content_services(tx, quote, revision.number)
     ordered = ordered_quantities(tx, quote)
     remarks = tx.execute(
-        sa.select(LineRemark, User.name)
-        .join(User, User.id == LineRemark.made_by)
+        sa.select(Remark, User.name)
+        .join(User, User.id == Remark.made_by)
         .where(
-            LineRemark.dealer_id == quote.dealer_id,
-            LineRemark.quote_id == quote.id,
-            LineRemark.revision_number == revision.number,
+            Remark.dealer_id == quote.dealer_id,
+            Remark.quote_id == quote.id,
+            Remark.revision_number == revision.number,
+            Remark.is_request,
         )
-        .order_by(LineRemark.made_at, LineRemark.id)
+        .order_by(Remark.made_at, Remark.id)
     ).all()
     rows = tuple(
         _line_row(line, creditable, (rate, exchange.rate), ordered, [remark for remark, _ in remarks])
@@ -371,7 +372,7 @@ def _line_row(
     creditable: frozenset[str],
     rates: tuple[int, int],
     ordered: dict[UUID, int],
-    remarks: Sequence[LineRemark],
+    remarks: Sequence[Remark],
 ) -> LineRow:
     is_creditable = line.category.value in creditable
     taken = ordered.get(line.line_id, 0)

@@ -19,9 +19,9 @@ from referral.permissions import Permission, Role, Viewer
 
 
 def guard_permission(actor: Viewer, permission: Permission) -> None:
-    """Guard: the actor's roles allow this. Raises Refusal(forbidden)."""
+    """Guard: the actor's roles allow this. Raises Refusal(forbidden), (delegation_expired)."""
     if not actor.may(permission):
-        raise Refusal("forbidden")
+        raise Refusal(actor.why_not(permission))
 
 
 def guard_reason(reason: str, field: str = "reason") -> str:

@@ -13,7 +13,8 @@ from tests.applications import MIGRATIONS
 REPLICATED = {
     "company", "account_number", "qualification", "user", "user_role", "invitation", "api_token", "setting",
     "outgoing_mail", "upload", "audit_event", "level_set", "level", "price_list", "price_item", "failed_sign_in",
-    "year_closing", "checkpoint", "credit_import", "exchange_rate",
+    "year_closing", "checkpoint", "credit_import", "exchange_rate", "account_profile", "mail_preference", "saved_view",
+    "calendar_feed", "bill_mapping", "price_recall",
 }  # fmt: skip
 """Small tables that a distributed database copies to every node, and records of companies."""
 

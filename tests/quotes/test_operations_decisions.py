@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from ledger.queries.levels import credit_year
-from quotes.models.quotes import Approval, LineRemark, Revision
+from quotes.models.quotes import Approval, Remark, Revision
 from quotes.operations.decisions import Evidence, approve_revision, decline_revision, request_changes
 from quotes.operations.quotes import start_revision
 from quotes.queries.quotes import quote_page
@@ -216,7 +216,7 @@ def test_changes_are_asked_for_per_line_with_a_reason(tx):
         "Warmer.",
     )
     assert [row.remarks for row in page.lines] == [("12 of these",), (), ()]
-    assert tx.scalars(sa.select(LineRemark.made_by)).all() == [world.dealer.user_id]
+    assert tx.scalars(sa.select(Remark.made_by)).all() == [world.dealer.user_id]
 
 
 def test_a_remark_on_a_line_is_reason_enough(tx):
@@ -244,7 +244,7 @@ def test_declining_needs_a_reason(tx):
     assert tx.scalars(sa.select(Revision.decision_reason)).all() == ["Too dear."]
 
 
-@pytest.mark.parametrize("statement", ["UPDATE approval SET typed_name = 'x'", "DELETE FROM approval", "UPDATE line_remark SET text = 'x'", "DELETE FROM line_remark"])  # fmt: skip
+@pytest.mark.parametrize("statement", ["UPDATE approval SET typed_name = 'x'", "DELETE FROM approval", "UPDATE remark SET text = 'x'", "DELETE FROM remark"])  # fmt: skip
 def test_approvals_and_remarks_are_insert_only_in_the_database(tx, statement):
     world = make_world(tx)
     world.approve()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
-from quotes.models.quotes import Approval, LineRemark, Revision
+from quotes.models.quotes import Approval, Remark, Revision
 from quotes.operations.quotes import LineInput, start_revision
 from quotes.rules import ATTESTATIONS
 from referral.clock import now
@@ -254,7 +254,7 @@ def test_request_changes_takes_a_reason_and_remarks_at_lines(
     assert state_of(tx) == "changes_requested"
     assert "The hall is missing." in page.text
     assert "Twelve, not ten" in page.text
-    assert tx.scalars(sa.select(LineRemark.line_id)).all() == [light]
+    assert tx.scalars(sa.select(Remark.line_id)).all() == [light]
 
 
 @pytest.mark.parametrize(
@@ -273,7 +273,7 @@ def test_request_changes_refuses_and_saves_nothing(
     path = f"/quotes/{ref}/revisions/1/request-changes"
     client.post(path, {"digest": world.digest(ref)} | said, status=status)
     assert state_of(tx) == "submitted"
-    assert tx.scalars(sa.select(LineRemark)).all() == []
+    assert tx.scalars(sa.select(Remark)).all() == []
 
 
 def test_decline_revision_needs_a_reason(client: PageClient, tx: Session, world: World, ref: str) -> None:
