@@ -34,25 +34,48 @@ import ledger.views.period_statements
 import ledger.views.reversals
 import ledger.views.transfers
 import ledger.views.years
+import quotes.api.bills
 import quotes.api.orders
 import quotes.api.price_lists
+import quotes.api.projects
 import quotes.api.quotes
+import quotes.api.recalls
+import quotes.api.remarks
+import quotes.api.services
 import quotes.cli
+import quotes.views.bills
 import quotes.views.builder
+import quotes.views.design_files
+import quotes.views.draft_tools
 import quotes.views.home
+import quotes.views.listings
 import quotes.views.orders
 import quotes.views.price_lists
+import quotes.views.project_calendar
+import quotes.views.projects
+import quotes.views.qualifications
+import quotes.views.recalls
+import quotes.views.remarks
 import quotes.views.returns
 import quotes.views.review
+import quotes.views.search
+import quotes.views.services
 import quotes.views.shipments
 import referral.api
-import referral.cli
+import referral.cli.admins
+import referral.cli.worker
+import referral.views.assignments
 import referral.views.audit
 import referral.views.companies
+import referral.views.delegations
 import referral.views.exchange_rates
 import referral.views.help
+import referral.views.mail
 import referral.views.people
+import referral.views.profiles
+import referral.views.referral_list
 import referral.views.referrals
+import referral.views.saved_views
 import referral.views.settings
 from demo.cli import demo_cli
 from ledger.queries.checkpoints import checkpoint_faults
@@ -64,17 +87,28 @@ from ledger.queries.year_verification import closing_faults
 from ledger.sheets.year import credit_sheets
 from ledger.views.blueprint import blueprint as ledger_pages
 from quotes.api.blueprint import blueprint as quotes_api
+from quotes.forms.lists import FilterOrdersForm, FilterQuotesForm
+from quotes.operations.recalls import tell_of_recalls
+from quotes.operations.reminders import remind_of_expiry
+from quotes.queries.design_files import design_file_faults
 from quotes.queries.evidence_verification import evidence_faults
 from quotes.queries.explanations import explain_entry
 from quotes.queries.open_items import quote_open_items
 from quotes.queries.outlook import credit_outlook
+from quotes.queries.recalls import dealers_to_tell
+from quotes.queries.reminders import reminders_due
 from quotes.queries.verification import quote_faults
-from quotes.sheets import order_sheets
+from quotes.sheets.year import order_sheets
 from quotes.views.blueprint import blueprint as quote_pages
 from referral.apikit import prepare_api
 from referral.db import db, prepare_engine, read
+from referral.forms.referral_list import FilterReferralsForm
+from referral.mailkit import BadMailSetting, prepare_mail
+from referral.operations.jobs import Job
+from referral.operations.mail import owe_digest
 from referral.permissions import Permission
 from referral.queries.companies import has_companies
+from referral.queries.mail import digests_due
 from referral.queries.settings import is_demo
 from referral.signin import FOREIGN_PERMISSIONS, load_viewer, prepare_sign_in
 from referral.views.blueprint import blueprint as referral_pages
@@ -86,6 +120,7 @@ SHORTEST_SECRET = 32
 NAVIGATION = (
     NavItem("Home", "quotes.home", Permission.SIGNED_IN),
     NavItem("Referrals", "referral.referrals", Permission.REFERRAL_VIEW),
+    NavItem("Projects", "quotes.projects", Permission.REFERRAL_VIEW),
     NavItem("Quotes", "quotes.quotes", Permission.QUOTE_VIEW),
     NavItem("Orders", "quotes.orders", Permission.ORDER_VIEW),
     NavItem("Credit", "ledger.credit", Permission.CREDIT_VIEW),
@@ -106,7 +141,7 @@ def create_app(settings: Mapping[str, object] | None = None) -> Flask:
 
     Environment: LEDGER_DATABASE_URL (default: SQLite in instance/), LEDGER_SECRET_KEY (needed, 32
     characters or more), LEDGER_SIGNING_KEY (a PEM file, made where missing; default in instance/), LEDGER_DEMO=1, LEDGER_TRUSTED_HOSTS (comma separated), LEDGER_PROXIES (number of
-    trusted proxies). Raises CannotStart without a secret key or trusted hosts, or where the database holds the demo's data
+    trusted proxies), LEDGER_SMTP_URL, LEDGER_MAIL_FROM and LEDGER_BASE_URL (of the worker). Raises CannotStart without a secret key or trusted hosts, or where the database holds the demo's data
     and this is no demo, or the other way round.
     """
     app = Flask(__name__, template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static"))
@@ -120,11 +155,18 @@ def create_app(settings: Mapping[str, object] | None = None) -> Flask:
     for blueprint in (referral_pages, ledger_pages, quote_pages):
         app.register_blueprint(blueprint)
     prepare_api(app, (referral.api.blueprint, ledger.api.blueprint, quotes_api))
-    for group in (referral.cli.admin_cli, ledger.cli.group.ledger_cli, quotes.cli.prices_cli, demo_cli):
+    for group in (referral.cli.admins.admin_cli, ledger.cli.group.ledger_cli, quotes.cli.prices_cli, demo_cli):
         app.cli.add_command(group)
-    app.cli.add_command(referral.cli.permissions_command)
+    app.cli.add_command(referral.cli.admins.permissions_command)
+    app.cli.add_command(referral.cli.worker.worker_command)
     app.extensions["year_sheets"] = (credit_sheets, order_sheets)
     app.extensions["open_items"] = (ledger_open_items, quote_open_items)
+    app.extensions["lists"] = {"quotes.quotes": FilterQuotesForm, "quotes.orders": FilterOrdersForm, "referral.referrals": FilterReferralsForm}
+    app.extensions["jobs"] = (
+        Job("reminders", reminders_due, remind_of_expiry, rests=timedelta(minutes=10)),
+        Job("recalls", dealers_to_tell, tell_of_recalls),
+        Job("digests", digests_due, owe_digest, key="user_id"),
+    )
     app.extensions["credit_outlook"] = credit_outlook
     app.extensions["entry_sources"] = (explain_entry,)
     app.extensions["ledger_checks"] = (
@@ -135,6 +177,7 @@ def create_app(settings: Mapping[str, object] | None = None) -> Flask:
         dispute_faults,
         quote_faults,
         evidence_faults,
+        design_file_faults,
     )
     with app.app_context():
         prepare_engine(db.engine)
@@ -156,6 +199,9 @@ def _from_environment() -> dict[str, object]:
         ),
         "DEMO": demo,
         "PROXIES": int(os.environ.get("LEDGER_PROXIES", "0")),
+        "SMTP_URL": os.environ.get("LEDGER_SMTP_URL", ""),
+        "MAIL_FROM": os.environ.get("LEDGER_MAIL_FROM", ""),
+        "BASE_URL": os.environ.get("LEDGER_BASE_URL", ""),
         "TRUSTED_HOSTS": [host.strip() for host in hosts.split(",") if host.strip()] or None,
         "MAX_CONTENT_LENGTH": 21 * 1024 * 1024,
         "MAX_FORM_MEMORY_SIZE": 4 * 1024 * 1024,
@@ -186,6 +232,10 @@ def _guard_start(app: Flask) -> None:
             "Set LEDGER_TRUSTED_HOSTS to the host names people use (comma separated): links in mails are built "
             "from them."
         )
+    try:
+        prepare_mail(app)
+    except BadMailSetting as error:
+        raise CannotStart(str(error)) from error
     if app.config["PROXIES"]:
         count = int(app.config["PROXIES"])
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign] # the documented way

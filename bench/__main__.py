@@ -1,4 +1,4 @@
-"""Measure everything, or the themes named: `python -m bench [posting sqlite imports reads verify export] [--quick]`."""
+"""Measure everything, or the themes named: `python -m bench [posting sqlite imports reads verify export workbench bills] [--quick]`."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import export, imports, posting, reads, sqlite, verify
+from bench import bills, export, imports, posting, reads, sqlite, verify, workbench
 from bench.common import Plan, Row, Server, private_server
 
 RESULTS = Path(__file__).parent / "results" / "results.json"
 QUICK = Plan(seconds=1.0, turns=3, postings=200_000)
-THEMES = ("posting", "sqlite", "imports", "reads", "verify", "export")
+THEMES = ("posting", "sqlite", "imports", "reads", "verify", "export", "workbench", "bills")
 
 
 def main() -> None:
@@ -38,7 +38,7 @@ def main() -> None:
         parser.error(f"no such theme: {', '.join(sorted(unknown))}")
     rows: list[Row] = []
     with ExitStack() as stack:
-        server = stack.enter_context(private_server()) if {*themes} - {"sqlite", "export"} else None
+        server = stack.enter_context(private_server()) if {*themes} - {"sqlite", "export", "bills"} else None
         for name, run in _runs(server, plan).items():
             if name in themes:
                 print(f"\n{name}", flush=True)  # noqa: T201 - a command prints
@@ -73,6 +73,8 @@ def _runs(server: Server | None, plan: Plan) -> dict[str, Callable[[], list[Row]
         "reads": on(reads.run, needs_large=True),
         "verify": on(verify.run, needs_large=True),
         "export": export.run,
+        "workbench": on(workbench.run),
+        "bills": lambda: bills.run(plan),
     }
 
 

@@ -15,13 +15,18 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from demo.choices import ChoiceSteps
 from demo.credit import CreditSteps
+from demo.plans import PlanSteps
 from demo.project import ProjectSteps
+from demo.revisions import RevisionSteps
 from demo.stage import day_or_none
+from demo.talks import TalkSteps
 from ledger.operations.levels import set_levels
 from ledger.rules.credit import LevelStep
 from quotes.operations.price_lists import publish_price_list
 from quotes.queries.price_lists import NewItem
+from quotes.rules.hints import parse_goes_with, write_goes_with
 from quotes.states import Category
 from referral.errors import Refusal
 from referral.ids import new_id
@@ -74,6 +79,7 @@ def load_demo(
     loader.set_exchange_rates()
     for happened_at, step in loader.timeline():
         step(happened_at)
+    loader.make_choices()
 
 
 def reissue_passwords(
@@ -93,7 +99,7 @@ def email_of(person: str) -> str:
     return next(str(row["email"]) for row in story["people"] if row["key"] == person)
 
 
-class _Loader(ProjectSteps, CreditSteps):
+class _Loader(ChoiceSteps, ProjectSteps, PlanSteps, TalkSteps, RevisionSteps, CreditSteps):
     """The whole story: what is there at its start, and its steps by date."""
 
     def add_companies_and_people(self, hashes: Mapping[str, str]) -> None:
@@ -175,6 +181,7 @@ class _Loader(ProjectSteps, CreditSteps):
                     category=Category(item["category"]),
                     unit=item["unit"],
                     list_price_cents=parse_cents(item["list_price"]),
+                    goes_with=write_goes_with(parse_goes_with(item["goes_with"])),
                 )
                 for item in csv.DictReader(content.decode().splitlines())
             ]
@@ -267,6 +274,9 @@ class _Loader(ProjectSteps, CreditSteps):
             steps.append((date.fromisoformat(dispute["on"]), None, self.dispute(dispute)))
             if answer := dispute.get("answer"):
                 steps.append((date.fromisoformat(answer["on"]), None, self.answer(dispute, answer)))
+        steps += self.plan_steps()
+        steps += self.talk_steps()
+        steps += self.revision_steps()
         steps.sort(key=lambda step: step[0])
         return [(self.instant(day, at_time), step) for day, at_time, step in steps]
 
@@ -274,6 +284,6 @@ class _Loader(ProjectSteps, CreditSteps):
         verb: Callable[[dict[str, Any], dict[str, Any], Viewer, datetime], None] = getattr(self, action["do"])
 
         def step(at: datetime) -> None:
-            verb(referral, action, self.actor(action["by"]), at)
+            verb(referral, action, self.actor(action["by"], at), at)
 
         return step

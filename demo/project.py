@@ -10,6 +10,7 @@ from demo.stage import Stage, day_or_none
 from quotes.models.quotes import Revision
 from quotes.operations.cancellations import cancel_order
 from quotes.operations.decisions import Evidence, approve_revision, decline_revision, request_changes
+from quotes.operations.hints import ignore_hint
 from quotes.operations.orders import place_order
 from quotes.operations.quotes import (
     LineInput,
@@ -23,7 +24,7 @@ from quotes.operations.shipments import ship_order
 from quotes.operations.submissions import submit_revision
 from quotes.queries.order_page import order_page
 from quotes.queries.quotes import quote_page
-from quotes.rules import ATTESTATIONS
+from quotes.rules.content import ATTESTATIONS
 from quotes.states import ReturnReason, ServiceKind
 from referral.ids import PublicNumber
 from referral.money import parse_cents
@@ -115,6 +116,8 @@ class ProjectSteps(Stage):
             ],
             has_no_services=services == "none",
         )
+        for left in said.get("leaves_out", ()):
+            ignore_hint(self.tx, actor=actor, at=at, ref=self.quotes[row["key"]], **left)
 
     def _lines(self, row: dict[str, Any], revision: int, actor: Viewer, at: datetime) -> list[Any]:
         page = quote_page(self.tx, viewer=actor, at=at, ref=self.quotes[row["key"]], revision_number=revision)
@@ -147,6 +150,7 @@ class ProjectSteps(Stage):
             ref=self.quotes[row["key"]],
             revision_number=revision.number,
             digest=str(revision.digest),
+            offer_number=self.offers.get((row["key"], revision.number)),
             attested=frozenset(ATTESTATIONS),
             typed_account_number=revision.account_number,
             typed_name=actor.name,

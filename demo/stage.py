@@ -26,6 +26,7 @@ class Stage:
         self.quotes: dict[str, str] = {}
         self.orders: dict[tuple[str, str], str] = {}
         self.disputes: dict[str, str] = {}
+        self.offers: dict[tuple[str, int], int] = {}
         self.minutes: dict[date, int] = {}
 
     def instant(self, day: date, at_time: str | None = None) -> datetime:
@@ -35,9 +36,9 @@ class Stage:
         local = datetime.combine(day, clock, self.zone) + timedelta(minutes=0 if at_time else minute)
         return min(local, self.at)
 
-    def actor(self, person: str) -> Viewer:
-        """Return a person of the story as the one who acts."""
-        viewer = viewer_of(self.tx, self.people[person])
+    def actor(self, person: str, at: datetime | None = None) -> Viewer:
+        """Return a person of the story as the one who acts at an instant, by default today."""
+        viewer = viewer_of(self.tx, self.people[person], at=at or self.at)
         if viewer is None:
             raise Refusal("not_found", f"The story names {person}, who is not there.")
         return viewer

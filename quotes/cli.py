@@ -77,7 +77,7 @@ def import_price_list(file: Path, valid_from: datetime, currency: str | None, em
 
 def _viewer_by_email(tx: Session, email: str) -> Viewer:
     user = user_by_email(tx, email)
-    viewer = None if user is None else viewer_of(tx, user.id)
+    viewer = None if user is None else viewer_of(tx, user.id, at=now())
     if viewer is None:
         raise Refusal("not_found", f"Nobody with the address {email} has a user.")
     return viewer

@@ -247,6 +247,8 @@ class Referral(Base):
     opened_at: Mapped[datetime]
     expires_on: Mapped[date | None]
     """The last day on which the account can answer, included; None never expires."""
+    offered_at: Mapped[datetime | None]
+    """Since when the account sees it; None while it is parked, and for ever where it was passed over."""
     answered_by: Mapped[UUID | None] = mapped_column(sa.ForeignKey("user.id"))
     answered_at: Mapped[datetime | None]
     answer_reason: Mapped[str]
@@ -352,6 +354,8 @@ class MailPreference(Base):
     user_id: Mapped[UUID] = mapped_column(sa.ForeignKey("user.id"), primary_key=True)
     wants_digest: Mapped[bool]
     """One mail a day, with all that can wait."""
+    last_digest_on: Mapped[date | None]
+    """The business day whose one mail is done, or had nothing to say."""
 
 
 class SavedView(Base):

@@ -60,6 +60,7 @@ class Permission(enum.StrEnum):
     REFERRAL_VIEW = "referral:view"
     REFERRAL_OPEN = "referral:open"
     REFERRAL_ANSWER = "referral:answer"
+    REFERRAL_CHOOSE = "referral:choose"
     REFERRAL_ASSIGN = "referral:assign"
     PROFILE_EDIT = "profile:edit"
     PROJECT_PLAN = "project:plan"
@@ -99,10 +100,11 @@ GRID: Mapping[Role, frozenset[Permission]] = MappingProxyType(
         Role.DEALER_VIEWER: _DEALER,
         Role.DEALER_APPROVER: _DEALER
         | LENT
-        | {_P.REFERRAL_OPEN, _P.DISPUTE_OPEN, _P.DECISION_LEND, _P.PROJECT_PLAN},
+        | {_P.REFERRAL_OPEN, _P.REFERRAL_CHOOSE, _P.DISPUTE_OPEN, _P.DECISION_LEND, _P.PROJECT_PLAN},
         Role.DEALER_ADMIN: _DEALER
         | {
             _P.REFERRAL_OPEN,
+            _P.REFERRAL_CHOOSE,
             _P.USER_MANAGE,
             _P.DISPUTE_OPEN,
             _P.DECISION_LEND,
@@ -123,6 +125,7 @@ GRID: Mapping[Role, frozenset[Permission]] = MappingProxyType(
         Role.ACCOUNT_ADMIN: _ACCOUNT | {_P.REFERRAL_ANSWER, _P.USER_MANAGE, _P.PROFILE_EDIT},
         Role.PROGRAM_ADMIN: _PROGRAM
         | {
+            _P.REFERRAL_CHOOSE,
             _P.REFERRAL_ASSIGN,
             _P.PRICE_LIST_PUBLISH,
             _P.CREDIT_RECORD,

@@ -5,12 +5,13 @@ from __future__ import annotations
 import zoneinfo
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from types import MappingProxyType
 
 from referral.errors import Refusal
 from referral.money import NotANumber, parse_currency, parse_quantity, parse_rate
-from referral.text import fold
+from referral.states import ReferralState
+from referral.text import clean_line, fold
 
 SUITABILITY_VERSION = "referral-2026-1"
 SUITABILITY_TEXT = "I have verified that Ketra is the appropriate solution for the space, considering all product specifications."
@@ -29,9 +30,43 @@ def project_key(project_name: str, place: str) -> str:
     return f"{fold(project_name)}|{fold(place)}"
 
 
+def referral_path(ref: str) -> str:
+    """Return the path of a referral's page, for mails."""
+    return f"/referrals/{ref}"
+
+
 def is_valid_on(day: date, valid_from: date, valid_to: date | None) -> bool:
     """Say whether `day` lies in the period; first and last day are included."""
     return valid_from <= day and (valid_to is None or day <= valid_to)
+
+
+def last_day_to_answer(offered_on: date, days: int) -> date:
+    """Return the last day on which a referral can be answered, included: `days` after it was offered."""
+    return offered_on + timedelta(days=days)
+
+
+def standing_on(state: ReferralState, expires_on: date | None, day: date) -> ReferralState:
+    """Return where a referral stands on the day: expired the day after the last one to answer it."""
+    if state is ReferralState.OPEN and expires_on is not None and day > expires_on:
+        return ReferralState.EXPIRED
+    return state
+
+
+def parse_regions(text: str) -> list[str]:
+    """Return the two-letter codes of regions in a text such as "ME, nh", sorted, each once.
+
+    Raises Refusal(invalid_input) for anything else, also for none.
+    """
+    codes = sorted({word.upper() for word in text.replace(",", " ").replace(";", " ").split()})
+    if not codes or not all(len(code) == 2 and code.isascii() and code.isalpha() for code in codes):
+        raise Refusal("invalid_input", "Type two-letter codes of regions, such as ME, NH.", "regions")
+    return codes
+
+
+def parse_families(text: str) -> list[str]:
+    """Return the families in a text such as "D3, L3I", sorted, each once; none is all families."""
+    named = {fold(part): clean_line(part) for part in text.split(",") if clean_line(part)}
+    return sorted(named.values(), key=fold)
 
 
 def periods_overlap(from_a: date, to_a: date | None, from_b: date, to_b: date | None) -> bool:
@@ -63,6 +98,10 @@ def _days(text: str) -> int:
     return parse_quantity(text, minimum=1, maximum=3650)
 
 
+def _hour(text: str) -> int:
+    return parse_quantity(text, minimum=0, maximum=23)
+
+
 def _switch(text: str) -> bool:
     if text not in {"on", "off"}:
         raise NotANumber("Type on or off.")
@@ -85,6 +124,9 @@ SETTINGS: Mapping[str, SettingRule] = MappingProxyType(
         for rule in (
             SettingRule("time_zone", "Time zone of all business dates", "America/New_York", _zone),
             SettingRule("currency", "Currency of the program", "USD", parse_currency),
+            SettingRule(
+                "referral_valid_days", "Calendar days an account has to answer a referral", "30", _days
+            ),
             SettingRule("quote_valid_days", "Calendar days a submitted revision is valid", "30", _days),
             SettingRule(
                 "same_company_allowed",
@@ -113,6 +155,12 @@ SETTINGS: Mapping[str, SettingRule] = MappingProxyType(
                 _days,
             ),
             SettingRule("dispute_answer_days", "Days in which a dispute is to be answered", "14", _days),
+            SettingRule(
+                "reminder_days", "Days before a revision's last day on which it is reminded of", "3", _days
+            ),
+            SettingRule(
+                "mail_digest_hour", "Hour from which the one mail a day is sent, 0 to 23", "7", _hour
+            ),
         )
     }
 )

@@ -66,19 +66,33 @@ class AccountSchema(AnswerSchema):
     city = fields.String()
     region = fields.String()
     serves = fields.String()
+    regions = fields.List(fields.String())
+    families = fields.List(fields.String())
+    running = fields.Integer()
+    capacity = fields.Integer(allow_none=True)
+    is_full = fields.Boolean()
+    note = fields.String()
+
+
+class ListAccountsSchema(QuerySchema):
+    """Where the account is to work, as a two-letter code, and the Ketra family it is to be qualified for."""
+
+    region = Line(optional=True, longest=20)
+    family = Line(optional=True, longest=100)
 
 
 class AccountsSchema(AnswerSchema):
-    """The qualified accounts of today, those of your region first; the list is never cut."""
+    """The qualified accounts of today, those with room and of your region first; the list is never cut."""
 
     items = fields.List(fields.Nested(AccountSchema))
     next = fields.String(allow_none=True)
 
 
 class ListReferralsSchema(QuerySchema):
-    """Which referrals."""
+    """Which referrals; words are of the project, the place or a company."""
 
     state = Choice(ReferralState, optional=True)
+    words = Line(optional=True, longest=100)
     after = Cursor(ID_CURSOR)
     limit = make_limit()
 
@@ -101,6 +115,8 @@ class ReferralSchema(AnswerSchema):
     account_name = fields.String()
     opened_at = fields.AwareDateTime()
     opened_by = fields.String()
+    expires_on = fields.Date(allow_none=True)
+    days_left = fields.Integer(allow_none=True)
     answered_at = fields.AwareDateTime(allow_none=True)
     answer_reason = fields.String()
 
@@ -141,6 +157,40 @@ class RefuseReferralSchema(HouseSchema):
 class WithdrawReferralSchema(HouseSchema):
     """Why the dealer takes the referral back."""
 
+    reason = Paragraph(optional=True)
+
+
+class ChooseReferralSchema(HouseSchema):
+    """Why the parked account has the project now, and instead of which referral, where that is checked."""
+
+    reason = Paragraph(optional=True)
+    instead_of = Line(optional=True, longest=40)
+
+
+class PassOverReferralSchema(HouseSchema):
+    """Why the account that has the project keeps it."""
+
+    reason = Paragraph(optional=True)
+
+
+class ContinueReferralSchema(HouseSchema):
+    """Until when the account goes on, and why."""
+
+    last_on = Day()
+    reason = Paragraph(optional=True)
+
+
+class ContinuationSchema(AnswerSchema):
+    """The last day on which the account goes on with a project."""
+
+    id = fields.String()
+    last_on = fields.Date()
+
+
+class ReassignReferralSchema(HouseSchema):
+    """Which account takes the project over, and why."""
+
+    account_code = Line(data_key="account", longest=20)
     reason = Paragraph(optional=True)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import unicodedata
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -128,7 +128,9 @@ class SignInUser(UserMixin):
         self.viewer = viewer
 
 
-def load_sign_in_user(tx: Session, sign_in_id: str | None, email: str | None) -> SignInUser | None:
+def load_sign_in_user(
+    tx: Session, sign_in_id: str | None, email: str | None, *, at: datetime
+) -> SignInUser | None:
     """Return the active user of a session or an address, with who it is, or None."""
     user = None
     if sign_in_id is not None:
@@ -137,7 +139,7 @@ def load_sign_in_user(tx: Session, sign_in_id: str | None, email: str | None) ->
         user = user_by_email(tx, email)
     if user is None or not user.is_active:
         return None
-    return SignInUser(user, viewer_of(tx, user.id))
+    return SignInUser(user, viewer_of(tx, user.id, at=at))
 
 
 class SignInDatastore(UserDatastore):
@@ -149,7 +151,7 @@ class SignInDatastore(UserDatastore):
 
     def find_user(self, case_insensitive: bool = False, **kwargs: Any) -> SignInUser | None:  # noqa: ARG002 - the library's signature
         """Return a user by fs_uniquifier or email, or None."""
-        return read(load_sign_in_user, kwargs.get("fs_uniquifier"), kwargs.get("email"))
+        return read(load_sign_in_user, kwargs.get("fs_uniquifier"), kwargs.get("email"), at=now())
 
     def put(self, model: SignInUser) -> SignInUser:
         """Remember a change until Flask-Security commits."""
@@ -221,7 +223,7 @@ class AskForResetForm(ForgotPasswordForm):
 
     def validate_email(self, field: AddressField) -> None:
         """Find the user; the page answers alike whether there is one."""
-        self.user = read(load_sign_in_user, None, field.data or "")
+        self.user = read(load_sign_in_user, None, field.data or "", at=now())
         if self.user is None:
             raise ValidationError("unknown")
 
@@ -310,7 +312,7 @@ def viewer_with_password(email: str, password: str) -> Viewer:
     """
     address = request.remote_addr or ""
     read(guard_tries, email=email, address=address, at=now())
-    user = read(load_sign_in_user, None, email)
+    user = read(load_sign_in_user, None, email, at=now())
     password = unicodedata.normalize("NFKC", password)
     if user is None or user.password is None:
         hash_password(password)

@@ -336,6 +336,7 @@ def _context() -> dict[str, object]:
         "demo": bool(current_app.config["DEMO"]),
         "home_url": url_for("quotes.home"),
         "help_url": url_for("referral.help_page"),
+        "search_url": url_for("quotes.search"),
         "sign_out_url": url_for("security.logout"),
         "password_url": url_for("security.change_password"),
         "blueprint": blueprint,

@@ -1,12 +1,13 @@
 // Comfort only: every page works without this file. Conventions, all by attribute:
 //   [data-themes], [data-keys]  the switches of the footer, kept in localStorage
-//   [data-search]               the field that the key / goes to (else the first search field)
+//   [data-search]               the field that the key / goes to: the page's own, else the one of the header
 //   table[data-grid]            Enter: same column, next row (Shift+Enter: row before); on the last row it clicks
 //                               [data-grid-add] beside the table; Ctrl+Enter sends the form;
 //                               Alt+ArrowUp, Alt+ArrowDown click [data-move=up], [data-move=down] of the row
 //   [data-drop]                 takes a dropped file into its file field
 //   [data-announce]             its text is read out, unseen, after htmx put it on the page
 //   .action-bar a[href^="#"]    a bar fixed at the bottom of a phone goes away while what it leads to is in view
+//   builder.js has more keys, and the saving, of the quote builder
 //   [data-focus]                gets the focus, its text selected, after htmx put it on the page
 'use strict';
 (() => {
@@ -44,7 +45,7 @@
     }
   };
 
-  const searchField = () => document.querySelector('[data-search], main input[type=search]');
+  const searchField = () => document.querySelector('main [data-search]') ?? document.querySelector('[data-search]');
   const isTyping = (element) => element.matches('input, textarea, select, [contenteditable]');
 
   const goToSearch = (event) => {

@@ -19,7 +19,7 @@ from quotes.operations.shipments import ship_order
 from quotes.operations.submissions import submit_revision
 from quotes.queries.price_lists import NewItem
 from quotes.queries.quotes import quote_page
-from quotes.rules import ATTESTATIONS
+from quotes.rules.content import ATTESTATIONS
 from quotes.states import Category, ReturnReason, ServiceKind
 from referral.db import Base, read, write
 from referral.errors import Refusal
@@ -92,7 +92,7 @@ def make_user(tx: Session, company: Company, *roles: Role, **overrides: Any) -> 
     }
     user = add_user(tx, **(said | overrides))
     tx.flush()
-    viewer = viewer_of(tx, user.id)
+    viewer = viewer_of(tx, user.id, at=AT)
     assert viewer is not None
     return viewer
 
@@ -193,7 +193,7 @@ class World:
         referral = open_referral(self.tx, **(said | overrides))
         self.tx.flush()
         ref = str(PublicNumber("R", self.dealer.company_code, referral.number))
-        accept_referral(self.tx, actor=self.account, at=AT, ref=ref)
+        accept_referral(self.tx, actor=self.account, at=overrides.get("at", AT), ref=ref)
         return ref
 
     def draft(self, *, at: datetime = AT, **overrides: Any) -> str:

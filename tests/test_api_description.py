@@ -18,9 +18,19 @@ from schemathesis.checks import (
 
 from ledger.operations import disputes
 from ledger.schemas import disputes as dispute_schemas
-from quotes.operations import cancellations, decisions, orders, price_lists, quotes, submissions
+from quotes.operations import (
+    cancellations,
+    copies,
+    decisions,
+    orders,
+    price_lists,
+    projects,
+    quotes,
+    submissions,
+)
 from quotes.schemas import orders as order_schemas
 from quotes.schemas import price_lists as price_list_schemas
+from quotes.schemas import projects as project_schemas
 from quotes.schemas import quotes as quote_schemas
 from referral import schemas as referral_schemas
 from referral.errors import REFUSALS
@@ -56,7 +66,8 @@ VERBS = [
         {"model_number": "a", "description": "b", "category": "other", "unit": "c", "list_price": "1.00"}]}, "source_sha256"),
     (quotes.start_quote, quote_schemas.StartQuoteSchema, {}, "referral_ref"),
     (quotes.start_revision, quote_schemas.StartRevisionSchema, {}, "ref"),
-    (quotes.save_draft, quote_schemas.SaveDraftSchema, {"lines": []}, "ref revision_number"),
+    (quotes.save_draft, quote_schemas.SaveDraftSchema, {"lines": []}, "ref revision_number is_autosave"),
+    (copies.copy_lines, quote_schemas.CopyLinesSchema, {"source": "Q-A-1"}, "ref"),
     (submissions.submit_revision, quote_schemas.SubmitRevisionSchema, {}, "ref revision_number"),
     (decisions.approve_revision, quote_schemas.ApproveRevisionSchema, DIGEST | {"account_number": "1", "name": "a"},
      "ref revision_number evidence"),
@@ -64,6 +75,10 @@ VERBS = [
     (decisions.decline_revision, quote_schemas.DeclineRevisionSchema, DIGEST, "ref revision_number"),
     (orders.place_order, order_schemas.PlaceOrderSchema, {}, "ref revision_number idempotency_key"),
     (cancellations.cancel_order, order_schemas.CancelOrderSchema, REASON, "ref idempotency_key"),
+    (projects.set_milestone, project_schemas.SetMilestoneSchema, {"number": 0}, "ref kind"),
+    (projects.add_trade, project_schemas.AddTradeSchema, {"trade": "a", "name": "b"}, "ref"),
+    (projects.change_trade, project_schemas.ChangeTradeSchema, {"trade": "a", "name": "b", "version": 1}, "ref trade_id"),
+    (projects.remove_trade, project_schemas.RemoveTradeSchema, {"version": 1}, "ref trade_id"),
     (disputes.open_dispute, dispute_schemas.OpenDisputeSchema, REASON | {
         "dealer": "A", "year": 2026, "account": "sales_credit", "sequence": 1}, "idempotency_key"),
     (disputes.answer_dispute, dispute_schemas.AnswerDisputeSchema, {"outcome": "dismissed", "words": "x"}, "ref"),

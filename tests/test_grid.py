@@ -13,13 +13,17 @@ import sqlalchemy as sa
 
 from ledger.operations.disputes import open_dispute
 from ledger.states import AccountKind
+from quotes.operations.design_files import attach_design_file
+from quotes.operations.projects import add_trade
 from quotes.operations.quotes import start_revision
 from referral.clock import now as grid_now
-from referral.db import Base
-from referral.models import AccountNumber, Company, Qualification
+from referral.db import Base, read
+from referral.models import AccountNumber, Company, OutgoingMail, Qualification
+from referral.operations.delegations import lend_decision
 from referral.operations.people import issue_api_token as issue
 from referral.operations.records import keep_upload
 from referral.permissions import GRID, CompanyKind, Permission, Role
+from referral.queries.settings import today
 from referral.webkit import permission_of
 from tests.factories import (
     AT,
@@ -40,7 +44,7 @@ NOT_SCOPED = {
 """What is the same for everybody: no other company's thing is in it."""
 
 
-FRAGMENTS = {"quotes.draft_totals", "quotes.search_items"}
+FRAGMENTS = {"quotes.autosave_draft", "quotes.draft_totals", "quotes.search_items"}
 """Endpoints that answer a part of a page."""
 
 
@@ -70,6 +74,9 @@ class Grid:
     def _things(self, world):
         _, order_ref = world.order()
         quote = world.draft()
+        file = attach_design_file(
+            self.tx, actor=world.account, at=AT, ref=quote, filename="plan.pdf", content=b"%PDF"
+        )
         world.submit(quote)
         start_revision(self.tx, actor=world.account, at=AT, ref=quote)
         upload = keep_upload(
@@ -90,6 +97,7 @@ class Grid:
             "referrals": world.refer(),
             "quotes": quote,
             "orders": order_ref,
+            **self._planned(world),
             "disputes": self._disputed(world),
             "dealer_code": dealer.code,
             "code": dealer.code,
@@ -97,8 +105,30 @@ class Grid:
             "number_id": number.id,
             "qualification_id": qualification.id,
             "user_id": make_user(self.tx, dealer, Role.DEALER_VIEWER).user_id,
+            "delegation_id": self._lent(world).id,
             "upload_id": upload.id,
+            "file_id": file.id,
+            "mail_id": self.tx.scalars(sa.select(OutgoingMail.id).limit(1)).one(),
         }
+
+    def _lent(self, world):
+        day = read(today, grid_now())
+        company = self.tx.get_one(Company, world.dealer.company_id)
+        return lend_decision(
+            self.tx,
+            actor=world.dealer,
+            at=grid_now(),
+            approver_id=world.dealer.user_id,
+            delegate_id=make_user(self.tx, company, Role.DEALER_VIEWER).user_id,
+            first_on=day,
+            last_on=day,
+        )
+
+    def _planned(self, world):
+        ref = world.refer()
+        said = {"name": "N", "contact": "", "scope": "", "agreed_on": None, "done_on": None}
+        trade = add_trade(self.tx, actor=world.dealer, at=AT, ref=ref, trade="Electrician", **said)
+        return {"projects": ref, "trade_id": trade.id}
 
     def _disputed(self, world):
         dispute = open_dispute(
@@ -123,11 +153,13 @@ class Grid:
             if name == "ref":
                 filled[name] = next(
                     things[kind]
-                    for kind in ("referrals", "quotes", "orders", "disputes")
+                    for kind in ("referrals", "quotes", "orders", "disputes", "projects")
                     if kind in rule.rule
                 )
             elif name in {"number", "version", "revision_number"}:
                 filled[name] = 1
+            elif name == "kind":
+                filled[name] = "install"
             elif name == "account":
                 filled[name] = "sales_credit"
             elif name == "sequence":
@@ -281,7 +313,7 @@ def test_nothing_of_another_company_shows_in_a_list(app, grid, client):
             if method != "GET" or rule.arguments or is_api(rule) or permission not in GRID[role] | NOT_SCOPED:
                 continue
             page = client.open("GET", rule.rule, status=None, **_body(client, rule, method))
-            for thing in ("referrals", "quotes", "orders", "disputes", "dealer_code"):
+            for thing in ("referrals", "quotes", "orders", "disputes", "projects", "dealer_code"):
                 if thing == "dealer_code" and role.company_kind is CompanyKind.ACCOUNT:
                     continue
                 assert str(other[thing]) not in page.html, (role, rule.rule, thing)

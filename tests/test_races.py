@@ -23,17 +23,19 @@ from quotes.operations.quotes import start_quote, start_revision
 from quotes.operations.returns import return_order
 from quotes.operations.shipments import ship_order
 from quotes.operations.submissions import submit_revision
+from quotes.queries.content import ordered_quantities
 from quotes.queries.order_page import order_page
-from quotes.queries.quotes import ordered_quantities
 from quotes.queries.verification import quote_faults
 from quotes.states import OrderState, RevisionState
 from referral.db import read, write
 from referral.errors import Refusal
 from referral.models import AccountNumber, DealerCounter, Referral, User
 from referral.operations.companies import add_account_number
+from referral.operations.conflicts import choose_referral, pass_over_referral
 from referral.operations.people import accept_invitation, add_user, invite_user
-from referral.operations.referrals import open_referral
+from referral.operations.referrals import accept_referral, open_referral
 from referral.permissions import Role
+from referral.states import LIVE_REFERRAL_STATES, ReferralState
 from tests.factories import AT, ITEMS, make_account, make_dealer, make_world
 from tests.quotes.test_operations_cancellations import cancelling
 from tests.quotes.test_operations_decisions import approving
@@ -41,8 +43,9 @@ from tests.quotes.test_operations_orders import CREDIT, ordering
 from tests.quotes.test_operations_quotes import submitting
 from tests.quotes.test_operations_returns import returning
 from tests.quotes.test_operations_shipments import shipping
+from tests.referral.test_operations_conflicts import deciding
 from tests.referral.test_operations_people import invitation_said
-from tests.referral.test_operations_referrals import opening
+from tests.referral.test_operations_referrals import open_ref, opening
 
 TIMES = 20
 
@@ -290,6 +293,45 @@ def test_20_referrals_of_one_project_are_one(tx, race):
     assert codes(answers) == ["referral_conflict"] * (TIMES - 1)
     assert count(tx, Referral) == 1
     assert tx.scalars(sa.select(DealerCounter.last_number)).all() == [1]
+
+
+def test_two_choosers_between_three_accounts_leave_the_project_with_one(tx, race):
+    world = make_world(tx)
+    for number in range(6):
+        rest = {"project_name": f"Contested {number}"}
+        first, *parked = [
+            open_ref(world, account_code=account.company_code, **rest)
+            for account in (world.account, make_account(tx, world.program), make_account(tx, world.program))
+        ]
+        choices = [(choose_referral, deciding(world, ref, instead_of=first)) for ref in parked]
+        answers = race([*choices, (pass_over_referral, deciding(world, parked[0]))])
+        assert 1 <= sum(not isinstance(answer, Refusal) for answer in answers) <= 2
+        assert set(codes(answers)) == {"referral_closed"}
+        states = tx.scalars(
+            sa.select(Referral.state).where(Referral.project_name == rest["project_name"])
+        ).all()
+        assert sum(state in LIVE_REFERRAL_STATES for state in states) == 1
+
+
+def test_choosing_the_parked_one_while_the_first_is_accepted_ends_with_the_chosen_one(tx, race):
+    world = make_world(tx)
+    for number in range(20):
+        rest = {"project_name": f"Contested {number}"}
+        first = open_ref(world, **rest)
+        parked = open_ref(world, account_code=make_account(tx, world.program).company_code, **rest)
+        accepting = {"actor": world.account, "at": AT, "ref": first}
+        answers = race(
+            [(choose_referral, deciding(world, parked, instead_of=first)), (accept_referral, accepting)]
+        )
+        assert codes(answers) in ([], ["referral_closed"])
+        states = dict(
+            tx.execute(
+                sa.select(Referral.number, Referral.state).where(
+                    Referral.project_name == rest["project_name"]
+                )
+            ).all()
+        )
+        assert [states[number] for number in sorted(states)] == [ReferralState.CLOSED, ReferralState.OPEN]
 
 
 def test_20_first_referrals_of_different_projects_are_numbered_without_gap(tx, race):

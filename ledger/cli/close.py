@@ -79,7 +79,7 @@ def _has_begun(tx: Session, program_year: int) -> bool:
 def _actor(tx: Session, email: str) -> Viewer:
     """Return the admin with this address. Raises Refusal(not_found)."""
     user = user_by_email(tx, email)
-    viewer = None if user is None else viewer_of(tx, user.id)
+    viewer = None if user is None else viewer_of(tx, user.id, at=now())
     if viewer is None:
         raise Refusal("not_found", f"Nobody active has the address {email}.")
     return viewer

@@ -286,6 +286,7 @@ def _record_opened(
     _tell_program(
         tx,
         at,
+        ref,
         f"{dealer.name} disputes a posting: {ref}",
         f"Dispute {ref} of {dealer.name} about {posting}. Answer it by {dispute.answer_due_on} after "
         f"signing in.\n\n{dispute.reason}\n",
@@ -327,26 +328,53 @@ def _settle(
     )
     subject, body = f"Dispute {ref} is {outcome.value}", f"{words}\n" if words else ""
     if outcome is DisputeOutcome.WITHDRAWN:
-        _tell_program(tx, at, subject, f"{dealer.name} took it back. {body}".strip() + "\n")
+        _tell_program(tx, at, ref, subject, f"{dealer.name} took it back. {body}".strip() + "\n")
     else:
-        _tell_dealer(tx, at, dispute, subject, f"{body}\nRead it and the posting after signing in.\n")
+        _tell_dealer(tx, at, dispute, ref, subject, f"{body}\nRead it and the posting after signing in.\n")
     return answer
 
 
-def _tell_program(tx: Session, at: datetime, subject: str, body: str) -> None:
+def _tell_program(tx: Session, at: datetime, ref: str, subject: str, body: str) -> None:
     programs = tx.scalars(sa.select(Company.id).where(Company.is_program).order_by(Company.id)).all()
     for company_id in programs:
         queue_mail_to_role(
-            tx, at=at, company_id=company_id, role=Role.PROGRAM_ADMIN, subject=subject, body=body
+            tx,
+            at=at,
+            company_id=company_id,
+            role=Role.PROGRAM_ADMIN,
+            subject=subject,
+            body=body,
+            path=_path(ref),
+            is_digestible=True,
         )
 
 
-def _tell_dealer(tx: Session, at: datetime, dispute: Dispute, subject: str, body: str) -> None:
+def _tell_dealer(tx: Session, at: datetime, dispute: Dispute, ref: str, subject: str, body: str) -> None:
     """Write to whoever opened the dispute; where they have left, to the dealer's admins."""
     opener = tx.get_one(User, dispute.opened_by)
     if opener.is_active:
-        queue_mail(tx, at=at, recipient=opener.email, subject=subject, body=body)
+        queue_mail(
+            tx,
+            at=at,
+            recipient=opener.email,
+            subject=subject,
+            body=body,
+            path=_path(ref),
+            is_digestible=True,
+        )
     else:
         queue_mail_to_role(
-            tx, at=at, company_id=dispute.dealer_id, role=Role.DEALER_ADMIN, subject=subject, body=body
+            tx,
+            at=at,
+            company_id=dispute.dealer_id,
+            role=Role.DEALER_ADMIN,
+            subject=subject,
+            body=body,
+            path=_path(ref),
+            is_digestible=True,
         )
+
+
+def _path(ref: str) -> str:
+    """Return the path of a dispute's page."""
+    return f"/disputes/{ref}"

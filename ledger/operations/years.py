@@ -132,7 +132,7 @@ def close_dealer_year(
         subject=str(program_year),
         details={"total_cents": row.total_cents, "level": row.level_name, "digest": row.digest},
     )
-    _tell_dealer(tx, at, row)
+    _tell_dealer(tx, at, dealer, row)
     return row
 
 
@@ -210,7 +210,7 @@ def _make_close(
     )
 
 
-def _tell_dealer(tx: Session, at: datetime, row: YearClose) -> None:
+def _tell_dealer(tx: Session, at: datetime, dealer: Company, row: YearClose) -> None:
     """Owe a mail to each active person of the dealer, once whatever roles they have."""
     recipients = tx.scalars(
         sa.select(User.email)
@@ -235,6 +235,8 @@ def _tell_dealer(tx: Session, at: datetime, row: YearClose) -> None:
                 "year and names the old one.\n"
                 f"Digest: {row.digest}\n"
             ),
+            path=f"/credit/{dealer.code}/{row.program_year}",
+            is_digestible=True,
         )
 
 

@@ -30,6 +30,8 @@ def upgrade() -> None:
     _make_tables()
     op.add_column("qualification", sa.Column("families", sa.JSON(), server_default="[]", nullable=False))
     op.add_column("referral", sa.Column("expires_on", sa.Date(), nullable=True))
+    op.add_column("referral", sa.Column("offered_at", sa.DateTime(timezone=True), nullable=True))
+    op.execute("UPDATE referral SET offered_at = opened_at")
     op.add_column("outgoing_mail", sa.Column("path", sa.Text(), server_default="", nullable=False))
     op.add_column(
         "outgoing_mail", sa.Column("is_digestible", sa.Boolean(), server_default=sa.false(), nullable=False)
@@ -113,6 +115,7 @@ def _make_tables() -> None:
         "mail_preference",
         sa.Column("user_id", sa.Uuid(), nullable=False),
         sa.Column("wants_digest", sa.Boolean(), nullable=False),
+        sa.Column("last_digest_on", sa.Date(), nullable=True),
         sa.ForeignKeyConstraint(["user_id"], ["user.id"], name=op.f("fk_mail_preference_user_id")),
         sa.PrimaryKeyConstraint("user_id", name=op.f("pk_mail_preference")),
     )
@@ -286,6 +289,7 @@ def downgrade() -> None:
     op.drop_index("ix_outgoing_mail_owed", table_name="outgoing_mail")
     for column in MAIL_COLUMNS:
         op.drop_column("outgoing_mail", column)
+    op.drop_column("referral", "offered_at")
     op.drop_column("referral", "expires_on")
     op.drop_column("qualification", "families")
     for table in (

@@ -42,6 +42,7 @@ from referral.webkit import ask, current_viewer, needs
     "account_number_unknown_for_dealer",
     "not_on_revision",
     "exceeds_approved_qty",
+    "price_recalled",
     "empty_order",
     "amount_too_large",
     "exchange_rate_missing",

@@ -9,6 +9,7 @@ from flask import request, url_for
 from ledger.queries.statements import sees_credit_of
 from quotes.api.blueprint import QUOTE, REVISION, Answer, Headers, Said, blueprint
 from quotes.models.quotes import Approval, Revision
+from quotes.operations.copies import copy_lines as copy_lines_operation
 from quotes.operations.decisions import Evidence
 from quotes.operations.decisions import approve_revision as approve_revision_operation
 from quotes.operations.decisions import decline_revision as decline_revision_operation
@@ -17,8 +18,10 @@ from quotes.operations.quotes import save_draft as save_draft_operation
 from quotes.operations.quotes import start_quote as start_quote_operation
 from quotes.operations.quotes import start_revision as start_revision_operation
 from quotes.operations.submissions import submit_revision as submit_revision_operation
+from quotes.queries.drafts import revision_page
 from quotes.queries.listings import QuotesPage, quotes_page
 from quotes.queries.quotes import QuotePage, quote_page
+from quotes.rules.diff import Change
 from quotes.schemas import quotes as quote_schemas
 from quotes.states import RevisionState
 from referral.apikit import request_line
@@ -66,14 +69,22 @@ def show_quote(ref: str) -> QuotePage:
 
 @blueprint.get(REVISION)
 @needs(Permission.QUOTE_VIEW)
+@blueprint.arguments(quote_schemas.ShowRevisionSchema, location="query")
 @blueprint.response(200, quote_schemas.RevisionSchema)
 @blueprint.refuses()
-def show_revision(ref: str, revision_number: int) -> Answer:
-    """See one revision with its lines, prices, totals and digest."""
+def show_revision(said: Said, ref: str, revision_number: int) -> Answer:
+    """See one revision with its lines, prices, totals, digest, and what changed since an earlier one."""
     viewer = current_viewer()
-    page = ask(quote_page, viewer=viewer, at=now(), ref=ref, revision_number=revision_number)
+    page, hints = ask(
+        revision_page, viewer=viewer, at=now(), ref=ref, revision_number=revision_number, **said
+    )
     is_shown = sees_credit_of(viewer, page.dealer_code) and not page.exchange.is_missing
-    return {**vars(page), "credit_cents": page.credit_cents if is_shown else None}
+    return {
+        **vars(page),
+        "credit_cents": page.credit_cents if is_shown else None,
+        "hints": hints,
+        "changes": [change for change in page.changes if change.change is not Change.SAME],
+    }
 
 
 def _head(ref: str, revision: Revision) -> Answer:
@@ -84,7 +95,7 @@ def _head(ref: str, revision: Revision) -> Answer:
 @needs(Permission.QUOTE_BUILD)
 @blueprint.arguments(quote_schemas.StartRevisionSchema)
 @blueprint.response(201, quote_schemas.RevisionHeadSchema)
-@blueprint.refuses()
+@blueprint.refuses("referral_closed")
 def start_revision(said: Said, ref: str) -> tuple[Answer, Headers]:
     """Start the next draft, a copy of the newest revision; a draft that there is already is that draft."""
     revision = write(start_revision_operation, actor=current_viewer(), at=now(), ref=ref, **said)
@@ -97,6 +108,7 @@ def start_revision(said: Said, ref: str) -> tuple[Answer, Headers]:
 @blueprint.arguments(quote_schemas.SaveDraftSchema)
 @blueprint.response(200, quote_schemas.RevisionHeadSchema)
 @blueprint.refuses(
+    "referral_closed",
     "revision_immutable",
     "stale_draft",
     "model_number_unknown",
@@ -117,11 +129,31 @@ def save_draft(said: Said, ref: str, revision_number: int) -> Answer:
     return _head(ref, revision)
 
 
+@blueprint.post(f"{QUOTE}/draft/copy")
+@needs(Permission.QUOTE_BUILD)
+@blueprint.arguments(quote_schemas.CopyLinesSchema)
+@blueprint.response(200, quote_schemas.CopiedSchema)
+@blueprint.refuses(
+    "referral_closed",
+    "revision_immutable",
+    "stale_draft",
+    "empty_quote",
+    "model_number_unknown",
+    "price_list_missing",
+    "amount_too_large",
+)
+def copy_lines(said: Said, ref: str) -> Answer:
+    """Copy the product lines of another quote of yours into the draft, at the list prices of today."""
+    copied = write(copy_lines_operation, actor=current_viewer(), at=now(), ref=ref, **said)
+    return {"id": ref, **vars(copied)}
+
+
 @blueprint.post(f"{REVISION}/submit")
 @needs(Permission.QUOTE_BUILD)
 @blueprint.arguments(quote_schemas.SubmitRevisionSchema)
 @blueprint.response(200, quote_schemas.RevisionHeadSchema)
 @blueprint.refuses(
+    "referral_closed",
     "revision_immutable",
     "stale_draft",
     "empty_quote",
@@ -131,6 +163,7 @@ def save_draft(said: Said, ref: str, revision_number: int) -> Answer:
     "model_number_unknown",
     "price_list_missing",
     "amount_too_large",
+    "price_recalled",
 )
 def submit_revision(said: Said, ref: str, revision_number: int) -> Answer:
     """Give a draft to the dealer to decide on; nothing of it changes any more."""
@@ -172,6 +205,7 @@ def _evidence() -> Evidence:
     "attestation_missing",
     "typed_account_mismatch",
     "typed_name_mismatch",
+    "price_recalled",
 )
 def approve_revision(said: Said, ref: str, revision_number: int) -> Answer:
     """Approve exactly the revision whose digest you send."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -14,7 +14,7 @@ from wtforms.widgets import HiddenInput
 
 from quotes.operations.quotes import LineInput, ServiceInput
 from quotes.queries.quotes import QuotePage
-from quotes.rules import MAX_LINES
+from quotes.rules.content import MAX_LINES
 from quotes.states import ServiceKind, ServicesState
 from referral.formkit import (
     CentsField,
@@ -46,14 +46,21 @@ EMPTY_LINES = 3
 MORE_LINES = 10
 MAX_EMPTY_LINES = 100
 EMPTY_SERVICES = 3
+FAULTS_SAID = 3
+"""Faults that the status line names."""
 
 _PICTURE = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf\ufe0f\u20e3]")
 _ACCOUNT_NUMBER = re.compile(r"[\w .\-\u00a0\u2010-\u2013]*")
 
 
+def has_pictures(text: str) -> bool:
+    """Say whether a text holds emoji."""
+    return _PICTURE.search(text) is not None
+
+
 def without_pictures(_form: object, checked: Field) -> None:
     """Refuse emoji: quotes are printed, exported and compared as text."""
-    if _PICTURE.search(checked.data or ""):
+    if has_pictures(checked.data or ""):
         raise ValidationError("Use letters, digits and punctuation; pictures are not kept.")
 
 
@@ -225,10 +232,10 @@ class Grid:
             for index, row in enumerate(rows):
                 row.index = index
 
-    def add_line(self, model_number: str) -> None:
-        """Add a line of one unit, in the room of the line before it."""
+    def add_line(self, model_number: str, units: int = 1) -> None:
+        """Add a line in the room of the line before it."""
         room = self.lines[-1].cells.get("room", "") if self.lines else ""
-        cells = {"model_number": model_number, "room": room, "quantity": "1"}
+        cells = {"model_number": model_number, "room": room, "quantity": str(units)}
         self.lines.append(Row(len(self.lines), cells))
 
     def move_line(self, index: int, step: int) -> int:
@@ -327,3 +334,35 @@ def _shown_id(cell: Field) -> str:
 def service_cents(rows: Iterable[Any]) -> int:
     """Return the sum of the amounts that can be read."""
     return sum(entry.form.amount.data or 0 for entry in rows)
+
+
+def read_addition(text: str) -> tuple[str, int]:
+    """Read what a button adds: a model number, or a model number and how many units, as "PS-96 4"."""
+    number, _, units = clean_line(text).rpartition(" ")
+    if number and units.isascii() and units.isdigit() and len(units) < 7:
+        return number, max(int(units), 1)
+    return clean_line(text), 1
+
+
+def faults(form: SaveDraftForm, shown_at: Sequence[int]) -> str:
+    """Return in one sentence what keeps a form from being saved; `shown_at` is each line's row on the page."""
+    said = list(form.form_errors)
+    for number, entry in zip(shown_at, form.lines, strict=False):
+        for cell in entry.form:
+            if cell.errors:
+                missing = not (cell.raw_data and str(cell.raw_data[0]).strip())
+                what = cell.label.text.lower()
+                said.append(
+                    f"line {number + 1} has no {what}"
+                    if missing
+                    else f"line {number + 1}, {what}: {' '.join(cell.errors)}"
+                )
+    if not said:
+        said = [
+            f"service {number}, {cell.label.text.lower()}: {' '.join(cell.errors)}"
+            for number, entry in enumerate(form.services, 1)
+            for cell in entry.form
+            if cell.errors
+        ] or [f"{field.label.text}: {' '.join(map(str, field.errors))}" for field in form if field.errors]
+    more = len(said) - FAULTS_SAID
+    return "; ".join(said[:FAULTS_SAID]) + (f"; and {more} more" if more > 0 else "")

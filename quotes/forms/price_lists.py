@@ -10,6 +10,7 @@ from flask_wtf.file import FileField, FileRequired
 from wtforms.widgets import HiddenInput
 
 from quotes.queries.price_lists import NewItem
+from quotes.rules.hints import NotUnderstood, parse_goes_with, write_goes_with
 from quotes.states import Category
 from referral.errors import Problem, Refusal
 from referral.formkit import CurrencyField, DayField, HouseForm, LineField
@@ -21,6 +22,8 @@ from referral.text import clean_line, fold, fold_model_number
 MAX_LIST_PRICE_CENTS = 99_999_999_99
 """The largest list price: 2,000 lines of the largest quantity stay a number every database can add."""
 SHA256_LENGTH = 64
+MISSING_SHOWN = 20
+"""Model numbers that the file goes with and does not have: so many are named."""
 _SEARCHED_BYTES = 2_000
 """What the search index of an item can hold."""
 
@@ -42,6 +45,7 @@ OPTIONAL: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "family": ("Family", "Product family", "Series", "Product line"),
         "unit": ("Unit", "UOM", "Unit of measure", "Units"),
+        "goes_with": ("Goes with", "Needs", "Required with", "Requires"),
     }
 )
 FIELD_WORDS: Mapping[str, str] = MappingProxyType(
@@ -52,6 +56,7 @@ FIELD_WORDS: Mapping[str, str] = MappingProxyType(
         "list_price": "List price",
         "family": "Family",
         "unit": "Unit",
+        "goes_with": "Goes with",
     }
 )
 _LONGEST: Mapping[str, int] = MappingProxyType(
@@ -161,8 +166,27 @@ def read_price_sheet(content: bytes, filename: str) -> PriceSheet:
             for name, at in found.found.items()
         ),
         unused=tuple(f"{cell.address} “{cell.text}”" for cell in found.unused),
-        notes=table.notes,
+        notes=(*table.notes, *_unknown_needs(items)),
     )
+
+
+def _unknown_needs(items: Mapping[str, NewItem]) -> list[str]:
+    """Return a sentence for each model number that goes with something but is itself not in the file."""
+    missing: dict[str, str] = {}
+    for item in items.values():
+        for need in parse_goes_with(item.goes_with):
+            for number in need.model_numbers:
+                if number not in items:
+                    missing.setdefault(number, f"{item.model_number} ({need.name})")
+    sentences = [
+        f"{number} goes with {item}, but is not in this file: it can be hinted at, not added to a quote."
+        for number, item in missing.items()
+    ]
+    more = len(sentences) - MISSING_SHOWN
+    return [
+        *sentences[:MISSING_SHOWN],
+        *([f"And {more:,} more that are not in this file."] if more > 0 else []),
+    ]
 
 
 def read_category(text: str) -> Category | None:
@@ -197,13 +221,22 @@ def _item(record: Record) -> tuple[NewItem | None, list[Problem]]:
             _problem(record["category"], f"“{said}” is no category" if said else "the category is missing")
         )
     price = _price(record["list_price"], problems)
+    goes_with = _goes_with(record["goes_with"], problems)
     searched = fold(f"{number} {texts['description']} {texts['family']}")
     if not problems and len(searched.encode()) > _SEARCHED_BYTES:
         problems.append(_problem(record["description"], "too long to be searched for"))
     if problems or category is None or price is None:
         return None, problems
     return (
-        NewItem(number, texts["description"], texts["family"], category, texts["unit"] or "each", price),
+        NewItem(
+            number,
+            texts["description"],
+            texts["family"],
+            category,
+            texts["unit"] or "each",
+            price,
+            goes_with,
+        ),
         [],
     )
 
@@ -219,3 +252,11 @@ def _price(cell: Cell, problems: list[Problem]) -> int | None:
         said = f"“{text[:40]}” is not a list price. {error}"
         problems.append(_problem(cell, said.rstrip(".")))
         return None
+
+
+def _goes_with(cell: Cell, problems: list[Problem]) -> str:
+    try:
+        return write_goes_with(parse_goes_with(cell.text))
+    except NotUnderstood as error:
+        problems.append(_problem(cell, str(error)))
+        return ""

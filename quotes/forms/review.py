@@ -6,18 +6,20 @@ from wtforms import BooleanField
 from wtforms.widgets import HiddenInput
 
 from quotes.forms.lines import PerLineField
-from quotes.rules import ATTESTATIONS
-from referral.formkit import HouseForm, LineField, ParagraphField
+from quotes.rules.content import ATTESTATIONS
+from referral.formkit import HouseForm, LineField, ParagraphField, QuantityField
 
 DIGEST_LENGTH = 64
 REMARK_LENGTH = 500
 REASON_LENGTH = 2_000
+LARGEST_OFFER = 999_999
 
 
 class ApproveRevisionForm(HouseForm):
-    """Four statements, the account number and the name typed, and the digest of what was read."""
+    """Four statements, the account number and the name typed; the digest and the services' offer that were read."""
 
     digest = LineField("What you read", longest=DIGEST_LENGTH, widget=HiddenInput())
+    offer_number = QuantityField("Offer you read", optional=True, maximum=LARGEST_OFFER, widget=HiddenInput())
     attested_suitable = BooleanField(ATTESTATIONS["attested_suitable"])
     attested_reviewed = BooleanField(ATTESTATIONS["attested_reviewed"])
     attested_complete = BooleanField(ATTESTATIONS["attested_complete"])

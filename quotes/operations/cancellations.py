@@ -13,6 +13,7 @@ from ledger.operations.entries import Source
 from ledger.operations.evidence import witness
 from ledger.states import EntryKind, EvidenceKind
 from quotes.models.orders import Cancellation, CancellationLine, Order
+from quotes.operations.mails import tell_dealer
 from quotes.operations.orders import said_quantities
 from quotes.operations.placed_orders import (
     chosen_lines,
@@ -26,10 +27,11 @@ from quotes.operations.placed_orders import (
 )
 from quotes.queries.order_digests import cancellation_digest
 from quotes.queries.order_lines import OrderLineRow, order_lines
-from quotes.rules import request_digest
+from quotes.rules import mails
+from quotes.rules.content import request_digest
 from referral.errors import Problem, Refusal
-from referral.operations.records import guard_permission, guard_reason, queue_mail_to_role, record_event
-from referral.permissions import Permission, Role, Viewer
+from referral.operations.records import guard_permission, guard_reason, record_event
+from referral.permissions import Permission, Viewer
 
 
 def cancel_order(
@@ -108,14 +110,7 @@ def cancel_order(
         details={"credit_cents": cancellation.credit_cents, "reason": words},
     )
     is_whole = units == sum(line.quantity - line.cancelled_quantity for line in lines)
-    queue_mail_to_role(
-        tx,
-        at=at,
-        company_id=order.dealer_id,
-        role=Role.DEALER_APPROVER,
-        subject=f"{ref}: {'the order' if is_whole else 'a part of the order'} is cancelled",
-        body=f"Reason: {words}. Its credit is taken back on your statement.\n",
-    )
+    tell_dealer(tx, at, order.dealer_id, mails.cancelled(ref, is_whole=is_whole, reason=words))
     return cancellation
 
 

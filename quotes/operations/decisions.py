@@ -14,22 +14,21 @@ from sqlalchemy.orm import Session
 from ledger.operations.evidence import witness
 from ledger.states import EvidenceKind
 from quotes.models.quotes import Approval, Quote, Remark, Revision, RevisionLine
-from quotes.operations.quotes import locked_quote, locked_revision
+from quotes.operations.mails import project_of, tell_account
+from quotes.operations.quotes import guard_project_stands, locked_quote, locked_revision
+from quotes.operations.recalls import guard_not_recalled
+from quotes.operations.services import agree_to, newest_offer
 from quotes.operations.submissions import supersede_before
+from quotes.queries.content import content_lines, quote_ref
 from quotes.queries.order_digests import approval_digest
-from quotes.queries.quotes import quote_ref
-from quotes.rules import ATTESTATION_VERSION, ATTESTATIONS, canonical_json, is_expired
-from quotes.states import REVISION_MOVES, RevisionState, ServicesState
+from quotes.rules import mails
+from quotes.rules.content import ATTESTATION_VERSION, ATTESTATIONS, canonical_json, is_expired
+from quotes.states import REVISION_MOVES, RevisionState, ServicesState, Side
 from referral.errors import Refusal
 from referral.ids import new_id
-from referral.models import Referral
-from referral.operations.records import (
-    guard_permission,
-    guard_reason,
-    queue_mail_to_role,
-    record_event,
-)
-from referral.permissions import CompanyKind, Permission, Role, Viewer
+from referral.operations.delegations import guard_decider
+from referral.operations.records import guard_permission, guard_reason, record_event
+from referral.permissions import CompanyKind, Permission, Viewer
 from referral.queries.companies import check_account_number
 from referral.queries.settings import today
 from referral.states import next_state
@@ -48,13 +47,17 @@ class Evidence:
 
 
 def _decidable(
-    tx: Session, actor: Viewer, ref: str, revision_number: int, digest: str
-) -> tuple[Quote, Revision]:
-    """Lock and guard what a decision is about; the digest is of the content the person saw."""
+    tx: Session, actor: Viewer, at: datetime, ref: str, revision_number: int, digest: str
+) -> tuple[Quote, Revision, UUID | None]:
+    """Lock and guard what a decision is about; the digest is of the content the person saw.
+
+    Returns, last, the approver for whom a delegate decides.
+    """
     guard_permission(actor, Permission.QUOTE_DECIDE)
     quote = locked_quote(tx, actor, ref)
     if quote.dealer_id != actor.company_id or not actor.acts_as(CompanyKind.DEALER):
         raise Refusal("forbidden")
+    lender = guard_decider(tx, actor, at)
     revision = locked_revision(tx, quote, revision_number)
     if revision.state is RevisionState.DRAFT:
         raise Refusal("not_found")
@@ -62,7 +65,7 @@ def _decidable(
         raise Refusal("stale_revision")
     if digest != revision.digest:
         raise Refusal("digest_mismatch")
-    return quote, revision
+    return quote, revision, lender
 
 
 def approve_revision(
@@ -73,28 +76,45 @@ def approve_revision(
     ref: str,
     revision_number: int,
     digest: str,
+    offer_number: int | None = None,
     attested: frozenset[str],
     typed_account_number: str,
     typed_name: str,
     evidence: Evidence,
 ) -> Approval:
-    """The revision is approved, on the four attestations, by this person; proposed services are agreed.
+    """The revision is approved, on the four attestations, by this person; the account's services are agreed.
 
-    Approving twice is one approval: the first is returned. An earlier approved revision is superseded.
-    Raises Refusal(forbidden), (not_found), (stale_revision), (digest_mismatch), (not_pending),
+    `offer_number` is the newest offer for the services as it was read; None is the first, which the digest
+    covers. Where the newest is the dealer's own, services stay to be agreed by the account. A delegate
+    approves on behalf of who lent the right. Approving twice is one approval: the first is returned. An
+    earlier approved revision is superseded. Raises Refusal(forbidden), (delegation_expired), (not_found),
+    (stale_revision), (digest_mismatch) also for another offer, (not_pending), (referral_closed),
     (quote_expired), (account_number_missing), (account_number_unknown_for_dealer),
-    (attestation_missing), (typed_account_mismatch), (typed_name_mismatch). Program rules, section 5.
+    (attestation_missing), (typed_account_mismatch), (typed_name_mismatch), and (price_recalled) with one
+    problem for each line at a recalled price: a recall that comes after this stops the order, not the approval.
+    Program rules, section 5.
     """
-    quote, revision = _decidable(tx, actor, ref, revision_number, digest)
+    quote, revision, lender = _decidable(tx, actor, at, ref, revision_number, digest)
     before = tx.get(Approval, (quote.dealer_id, quote.id, revision_number))
     if before is not None:
         return before
     if revision.state is not RevisionState.SUBMITTED:
         raise Refusal("not_pending", details={"state": revision.state.value})
+    guard_project_stands(tx, quote)
     day = today(tx, at)
     if is_expired(revision.expires_on, day):
         raise Refusal("quote_expired")
+    offer = newest_offer(tx, quote, revision)
+    if offer is not None and offer.number != (offer_number or 1):
+        raise Refusal("digest_mismatch")
     check_account_number(tx, dealer_id=quote.dealer_id, number=revision.account_number, day=day)
+    guard_not_recalled(
+        tx,
+        price_list_id=revision.price_list_id,
+        lines=content_lines(tx, quote, revision_number),
+        field=lambda _, line: f"line-{line.line_id}",
+        advice="Ask for changes: the account quotes it again in the next revision.",
+    )
     missing = [name for name in ATTESTATIONS if name not in attested]
     if missing:
         raise Refusal("attestation_missing", field=missing[0])
@@ -112,6 +132,7 @@ def approve_revision(
         typed_account_number=typed_account_number.strip(),
         typed_name=typed_name.strip(),
         approved_by=actor.user_id,
+        on_behalf_of=lender,
         approved_at=at,
         address=evidence.address,
         browser=evidence.browser,
@@ -119,9 +140,9 @@ def approve_revision(
         **dict.fromkeys(ATTESTATIONS, True),
     )
     tx.add(approval)
-    if revision.services_state is ServicesState.PROPOSED:
-        revision.services_state = ServicesState.AGREED
-    _settle(tx, actor, at, quote, revision, "approve", "")
+    if revision.services_state is ServicesState.PROPOSED and offer and offer.side is Side.ACCOUNT:
+        agree_to(tx, actor=actor, at=at, quote=quote, revision=revision, offer=offer, lender=lender)
+    _settle(tx, actor, at, quote, revision, lender, "approve", "")
     supersede_before(tx, quote, revision, {RevisionState.APPROVED})
     tx.flush()
     witness(
@@ -149,10 +170,10 @@ def request_changes(
 ) -> Revision:
     """The revision goes back to the account with a reason and remarks on single lines.
 
-    Raises Refusal(forbidden), (not_found), (stale_revision), (digest_mismatch), (not_pending),
-    (reason_required), (not_on_revision).
+    Raises Refusal(forbidden), (delegation_expired), (not_found), (stale_revision), (digest_mismatch),
+    (not_pending), (reason_required), (not_on_revision).
     """
-    quote, revision = _decidable(tx, actor, ref, revision_number, digest)
+    quote, revision, lender = _decidable(tx, actor, at, ref, revision_number, digest)
     said = {line_id: text.strip() for line_id, text in remarks.items() if text.strip()}
     if not reason.strip() and not said:
         raise Refusal("reason_required", field="reason")
@@ -167,7 +188,7 @@ def request_changes(
     )
     if not said.keys() <= lines:
         raise Refusal("not_on_revision")
-    _settle(tx, actor, at, quote, revision, "request_changes", reason.strip())
+    _settle(tx, actor, at, quote, revision, lender, "request_changes", reason.strip(), len(said))
     tx.add_all(
         Remark(
             dealer_id=quote.dealer_id,
@@ -190,19 +211,19 @@ def decline_revision(
 ) -> Revision:
     """The dealer does not want this revision.
 
-    Raises Refusal(forbidden), (not_found), (stale_revision), (digest_mismatch), (not_pending),
-    (reason_required).
+    Raises Refusal(forbidden), (delegation_expired), (not_found), (stale_revision), (digest_mismatch),
+    (not_pending), (reason_required).
     """
-    quote, revision = _decidable(tx, actor, ref, revision_number, digest)
+    quote, revision, lender = _decidable(tx, actor, at, ref, revision_number, digest)
     guard_reason(reason)
-    _settle(tx, actor, at, quote, revision, "decline", reason.strip())
+    _settle(tx, actor, at, quote, revision, lender, "decline", reason.strip())
     return revision
 
 
 _EVENTS = {
-    "approve": ("revision.approved", "is approved"),
-    "request_changes": ("revision.sent_back", "is sent back with a request for changes"),
-    "decline": ("revision.declined", "is declined"),
+    "approve": "revision.approved",
+    "request_changes": "revision.sent_back",
+    "decline": "revision.declined",
 }
 
 
@@ -212,28 +233,31 @@ def _settle(
     at: datetime,
     quote: Quote,
     revision: Revision,
+    lender: UUID | None,
     verb: str,
     reason: str,
+    remarks: int = 0,
 ) -> None:
     ref = quote_ref(tx, quote)
     revision.state = next_state(REVISION_MOVES, verb, revision.state, "not_pending")
     revision.decided_by, revision.decided_at, revision.decision_reason = actor.user_id, at, reason
-    event, words = _EVENTS[verb]
     record_event(
         tx,
         actor=actor,
         at=at,
         company_id=quote.dealer_id,
-        event=event,
+        event=_EVENTS[verb],
         subject=ref,
-        details={"revision": revision.number, "digest": revision.digest, "reason": reason},
+        details={"revision": revision.number, "digest": revision.digest, "reason": reason}
+        | ({} if lender is None else {"on_behalf_of": str(lender)}),
     )
-    referral = tx.get_one(Referral, (quote.dealer_id, quote.referral_id))
-    queue_mail_to_role(
-        tx,
-        at=at,
-        company_id=quote.account_id,
-        role=Role.ACCOUNT_BUILDER,
-        subject=f"{ref} {words}: {referral.project_name}",
-        body=f"Revision {revision.number} of {ref} {words} by {actor.name}. {reason}\n",
-    )
+    project = project_of(tx, quote)
+    if verb == "approve":
+        text = mails.approved(ref, revision.number, project, by=actor.name, last_day=revision.expires_on)
+    elif verb == "decline":
+        text = mails.declined(ref, revision.number, project, by=actor.name, reason=reason)
+    else:
+        text = mails.changes_asked(
+            ref, revision.number, project, by=actor.name, reason=reason, remarks=remarks
+        )
+    tell_account(tx, at, quote.account_id, text)

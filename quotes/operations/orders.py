@@ -14,23 +14,31 @@ from ledger.operations.evidence import witness
 from ledger.states import AccountKind, EntryKind, EvidenceKind
 from quotes.models.orders import Order, OrderLine
 from quotes.models.quotes import Approval, Quote, Revision
-from quotes.operations.quotes import guard_account_side, locked_quote, locked_revision
+from quotes.operations.mails import project_of, tell_dealer
+from quotes.operations.quotes import (
+    guard_account_side,
+    guard_may_go_on,
+    locked_quote,
+    locked_revision,
+)
+from quotes.operations.recalls import guard_not_recalled
+from quotes.queries.content import content_lines, ordered_quantities
 from quotes.queries.order_digests import ORDER_DIGEST_VERSION, order_digest
 from quotes.queries.order_lines import credit_of
-from quotes.queries.quotes import content_lines, ordered_quantities
-from quotes.rules import ContentLine, is_expired, request_digest
+from quotes.rules import mails
+from quotes.rules.content import ContentLine, is_expired, request_digest
 from quotes.states import SETTLED_SERVICES, OrderState, RevisionState
+from referral.db import copy_rows
 from referral.errors import Problem, Refusal
 from referral.ids import PublicNumber, new_id
-from referral.models import Company, Referral
+from referral.models import Company
 from referral.operations.records import (
     guard_permission,
     next_number,
-    queue_mail_to_role,
     record_event,
 )
-from referral.permissions import Permission, Role, Viewer
-from referral.queries.companies import check_account_number, is_qualified_on
+from referral.permissions import Permission, Viewer
+from referral.queries.companies import check_account_number
 from referral.queries.exchange_rates import Exchange, exchange_on
 from referral.queries.settings import creditable_categories, today, whole_number_setting
 
@@ -51,8 +59,9 @@ def place_order(
     `quantities` maps line ids to units; None orders everything that remains. The same key and content
     answers with the same order. Raises Refusal(forbidden), (not_found), (idempotency_key_missing),
     (idempotency_key_reused), (stale_revision), (revision_not_approved), (quote_expired),
-    (services_not_agreed), (account_not_qualified), (account_number_unknown_for_dealer),
-    (not_on_revision), (exceeds_approved_qty), (empty_order), (amount_too_large), (exchange_rate_missing).
+    (services_not_agreed), (referral_closed), (account_not_qualified), (account_number_unknown_for_dealer),
+    (not_on_revision), (exceeds_approved_qty), (empty_order), (amount_too_large), (exchange_rate_missing),
+    and (price_recalled) with one problem for each chosen line at a recalled price; the others can be ordered.
     Program rules, sections 2 and 6.
     """
     guard_permission(actor, Permission.ORDER_ENTER)
@@ -82,13 +91,20 @@ def place_order(
     _guard_orderable(tx, quote, revision, at)
     lines = content_lines(tx, quote, revision_number)
     chosen = _chosen(lines, ordered_quantities(tx, quote), quantities)
+    guard_not_recalled(
+        tx,
+        price_list_id=revision.price_list_id,
+        lines=[line for line, _ in chosen],
+        field=lambda _, line: f"quantity-{line.line_id}",
+        advice="Leave it out of this order; it can be ordered from a next revision, at the price that then holds.",
+    )
     order, rows = _make_order(tx, actor, at, quote, revision, chosen)
     order.idempotency_key, order.request_digest = idempotency_key.strip(), said
     order.purchase_order = purchase_order
     approval = tx.get_one(Approval, (quote.dealer_id, quote.id, revision_number))
     order.digest = order_digest(order, rows, approval)
     number = str(PublicNumber("O", dealer.code, order.number))
-    project = tx.get_one(Referral, (quote.dealer_id, quote.referral_id)).project_name
+    project = project_of(tx, quote)
     if order.credit_cents:
         order.entry_id = post_entry(
             tx,
@@ -101,11 +117,12 @@ def place_order(
             amount_cents=order.credit_cents,
             effective_on=order.entered_on,
             idempotency_key=f"order:{order.number}",
-            source=Source(number, order.digest, project),
+            source=Source(number, order.digest, project.name),
         ).entry_id
     tx.add(order)
     tx.flush()
-    tx.add_all(rows)
+    columns = [column.key for column in sa.inspect(OrderLine).columns]
+    copy_rows(tx, OrderLine, [{name: getattr(row, name) for name in columns} for row in rows])
     witness(
         tx,
         actor=actor,
@@ -124,14 +141,7 @@ def place_order(
         subject=number,
         details={"quote": ref, "revision": revision_number, "credit_cents": order.credit_cents},
     )
-    queue_mail_to_role(
-        tx,
-        at=at,
-        company_id=order.dealer_id,
-        role=Role.DEALER_APPROVER,
-        subject=f"{number} is ordered: {project}",
-        body=f"Order {number} of quote {ref} is entered; its sales credit is on your statement.\n",
-    )
+    tell_dealer(tx, at, order.dealer_id, mails.ordered(number, ref, project))
     return order, number
 
 
@@ -182,8 +192,7 @@ def _guard_orderable(tx: Session, quote: Quote, revision: Revision, at: datetime
         raise Refusal("quote_expired")
     if revision.services_state not in SETTLED_SERVICES:
         raise Refusal("services_not_agreed")
-    if not is_qualified_on(tx, quote.account_id, day):
-        raise Refusal("account_not_qualified")
+    guard_may_go_on(tx, quote, day)
     check_account_number(tx, dealer_id=quote.dealer_id, number=revision.account_number, day=day)
 
 

@@ -70,6 +70,7 @@ def publish_price_list(
                 "category": item.category,
                 "unit": item.unit,
                 "list_price_cents": item.list_price_cents,
+                "goes_with": item.goes_with,
                 "search_text": fold(f"{item.model_number} {item.description} {item.family}"),
             }
             for item in items

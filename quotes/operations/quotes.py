@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from quotes.models.price_lists import PriceItem, PriceList
-from quotes.models.quotes import Quote, Revision, RevisionLine, RevisionService
+from quotes.models.quotes import Quote, Revision, RevisionLine
+from quotes.operations.carried_files import carry_design_files
+from quotes.operations.draft_content import add_lines, add_services, clear_content
+from quotes.queries.content import content_lines, ordered_lines, quote_ref
+from quotes.queries.last_saved import DRAFT_SAVED, last_saved
 from quotes.queries.price_lists import items_by_model_number, price_list_on
-from quotes.queries.quotes import (
-    content_lines,
-    content_services,
-    quote_by_ref,
-    quote_ref,
-    sees_drafts,
-)
-from quotes.rules import MAX_LINES, ContentLine
+from quotes.queries.quotes import quote_by_ref, sees_drafts
+from quotes.queries.services import standing_services
+from quotes.rules.content import MAX_LINES, ContentLine, ContentService
 from quotes.states import RevisionState, ServiceKind, ServicesState
 from referral.db import locked
 from referral.errors import Problem, Refusal
@@ -29,12 +28,15 @@ from referral.models import Company, Referral
 from referral.money import format_cents
 from referral.operations.records import guard_permission, guard_total, next_number, record_event
 from referral.permissions import CompanyKind, Permission, Viewer
-from referral.queries.companies import is_qualified_on
+from referral.queries.continuations import check_may_go_on, check_project_stands
 from referral.queries.exchange_rates import currency_of_dealer
 from referral.queries.referrals import dealer_of_number, referrals_seen_by
 from referral.queries.settings import today
 from referral.states import ReferralState
 from referral.text import fold_model_number
+
+AUTOSAVE_EVENT = timedelta(minutes=5)
+"""How long the event of one save stands for the saves that the page makes by itself after it."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,26 @@ def guard_account_side(actor: Viewer, quote: Quote) -> None:
         raise Refusal("forbidden")
 
 
+def guard_project_stands(tx: Session, quote: Quote) -> None:
+    """Guard: the project is still with the quote's account. Raises Refusal(referral_closed)."""
+    check_project_stands(tx, dealer_id=quote.dealer_id, referral_id=quote.referral_id)
+
+
+def guard_may_go_on(tx: Session, quote: Quote, day: date) -> None:
+    """Guard: the account is qualified on the day, or let go on with this project.
+
+    Raises Refusal(referral_closed) where the project is not its any more, (account_not_qualified).
+    """
+    guard_project_stands(tx, quote)
+    check_may_go_on(
+        tx,
+        dealer_id=quote.dealer_id,
+        referral_id=quote.referral_id,
+        account_id=quote.account_id,
+        day=day,
+    )
+
+
 def locked_revision(tx: Session, quote: Quote, number: int) -> Revision:
     """Return a revision under its quote's lock. Raises Refusal(not_found)."""
     revision = locked(
@@ -107,8 +129,13 @@ def start_quote(tx: Session, *, actor: Viewer, at: datetime, referral_ref: str) 
         raise Refusal("forbidden")
     if referral.state is not ReferralState.ACCEPTED:
         raise Refusal("referral_closed")
-    if not is_qualified_on(tx, referral.account_id, today(tx, at)):
-        raise Refusal("account_not_qualified")
+    check_may_go_on(
+        tx,
+        dealer_id=dealer_id,
+        referral_id=referral.id,
+        account_id=referral.account_id,
+        day=today(tx, at),
+    )
     started = _started_quote(tx, referral)
     if started is not None:
         return started, quote_ref(tx, started)
@@ -178,16 +205,18 @@ def _new_draft(quote: Quote, number: int, actor: Viewer, at: datetime) -> Revisi
 def start_revision(tx: Session, *, actor: Viewer, at: datetime, ref: str) -> Revision:
     """The quote has a next draft, a copy of the newest revision; an existing draft is that draft.
 
-    The newest revision stays as it is until the draft is submitted. Raises Refusal(forbidden), (not_found).
+    The newest revision stays as it is until the draft is submitted. Raises Refusal(forbidden), (not_found),
+    (referral_closed).
     """
     guard_permission(actor, Permission.QUOTE_BUILD)
     quote = locked_quote(tx, actor, ref)
     guard_account_side(actor, quote)
+    guard_project_stands(tx, quote)
     newest = locked_revision(tx, quote, quote.latest_revision)
     if newest.state is RevisionState.DRAFT:
         return newest
     lines = content_lines(tx, quote, newest.number)
-    services = content_services(tx, quote, newest.number)
+    services = standing_services(tx, quote, newest.number)
     quote.latest_revision += 1
     draft = _new_draft(quote, quote.latest_revision, actor, at)
     draft.account_number, draft.note = newest.account_number, newest.note
@@ -197,8 +226,9 @@ def start_revision(tx: Session, *, actor: Viewer, at: datetime, ref: str) -> Rev
     )
     tx.add(draft)
     tx.flush()
-    _add_lines(tx, draft, lines)
-    _add_services(tx, draft, [ServiceInput(row.kind, row.description, row.amount_cents) for row in services])
+    add_lines(tx, draft, lines)
+    carry_design_files(tx, newest, draft)
+    add_services(tx, draft, services)
     record_event(
         tx,
         actor=actor,
@@ -224,17 +254,21 @@ def save_draft(
     lines: Sequence[LineInput],
     services: Sequence[ServiceInput],
     has_no_services: bool,
+    is_autosave: bool = False,
 ) -> Revision:
     """The draft says exactly this. Prices come from the list valid today in the dealer's currency.
 
     A price that is given must equal it.
-    `draft_version` is the version the editor read (None does not check). Raises Refusal(forbidden),
-    (not_found), (revision_immutable), (stale_draft), (invalid_input), (amount_too_large),
+    `draft_version` is the version the editor read (None does not check). Saves that the page makes by
+    itself (`is_autosave`) leave one event for each editor and AUTOSAVE_EVENT of time, so that the newest
+    event always names who saved last and the trail is not flooded. Raises Refusal(forbidden),
+    (not_found), (referral_closed), (revision_immutable), (stale_draft), (invalid_input), (amount_too_large),
     (price_list_missing), and with one problem a line: (model_number_unknown), (not_list_price).
     """
     guard_permission(actor, Permission.QUOTE_BUILD)
     quote = locked_quote(tx, actor, ref)
     guard_account_side(actor, quote)
+    guard_project_stands(tx, quote)
     revision = locked_revision(tx, quote, revision_number)
     if revision.state is not RevisionState.DRAFT:
         raise Refusal("revision_immutable")
@@ -244,29 +278,44 @@ def save_draft(
         raise Refusal("invalid_input", f"A revision has at most {MAX_LINES:,} lines.", "lines")
     day = today(tx, at)
     price_list = price_list_on(tx, day, dealer_currency(tx, quote, day))
-    priced = at_list_price(tx, price_list, content_lines_before(tx, quote), lines)
+    priced = at_list_price(tx, price_list, content_lines_before(tx, quote), _apart(tx, quote, lines))
     guard_total(
         sum(line.amount_cents for line in priced) + sum(service.amount_cents for service in services), "lines"
     )
-    _clear_content(tx, revision)
-    _add_lines(tx, revision, priced)
-    _add_services(tx, revision, [] if has_no_services else services)
+    clear_content(tx, revision)
+    add_lines(tx, revision, priced)
+    said = [] if has_no_services else services
+    add_services(tx, revision, [ContentService(row.kind, row.description, row.amount_cents) for row in said])
     revision.account_number = account_number.strip()
     revision.note = note
     revision.services_state = (
         ServicesState.NONE if has_no_services else ServicesState.PROPOSED if services else ServicesState.OPEN
     )
     revision.draft_version += 1
-    record_event(
-        tx,
-        actor=actor,
-        at=at,
-        company_id=quote.dealer_id,
-        event="draft.saved",
-        subject=ref,
-        details={"revision": revision_number, "lines": len(lines)},
-    )
+    last = last_saved(tx, quote.dealer_id, ref) if is_autosave else None
+    if last is None or last.actor_id != actor.user_id or at - last.at >= AUTOSAVE_EVENT:
+        record_event(
+            tx,
+            actor=actor,
+            at=at,
+            company_id=quote.dealer_id,
+            event=DRAFT_SAVED,
+            subject=ref,
+            details={"revision": revision_number, "lines": len(lines)}
+            | ({"by_itself": True} if is_autosave else {}),
+        )
     return revision
+
+
+def _apart(tx: Session, quote: Quote, lines: Sequence[LineInput]) -> list[LineInput]:
+    """Return the lines; one that was ordered as another product is a new line, and does not count its units."""
+    ordered = {line.line_id: line.model_number for line in ordered_lines(tx, quote)}
+    return [
+        line
+        if line.line_id is None or ordered.get(line.line_id) in {None, fold_model_number(line.model_number)}
+        else replace(line, line_id=None)
+        for line in lines
+    ]
 
 
 def dealer_currency(tx: Session, quote: Quote, day: date) -> str:
@@ -338,48 +387,3 @@ def _content_line(line_id: UUID, item: PriceItem, room: str, quantity: int) -> C
         quantity=quantity,
         list_price_cents=item.list_price_cents,
     )
-
-
-def _clear_content(tx: Session, revision: Revision) -> None:
-    for table in (RevisionLine, RevisionService):
-        tx.execute(
-            sa.delete(table).where(
-                table.dealer_id == revision.dealer_id,
-                table.quote_id == revision.quote_id,
-                table.revision_number == revision.number,
-            )
-        )
-
-
-def _add_lines(tx: Session, revision: Revision, lines: Sequence[ContentLine]) -> None:
-    if lines:
-        tx.execute(
-            sa.insert(RevisionLine),
-            [
-                {
-                    "dealer_id": revision.dealer_id,
-                    "quote_id": revision.quote_id,
-                    "revision_number": revision.number,
-                    "position": position,
-                    **vars(line),
-                }
-                for position, line in enumerate(lines, 1)
-            ],
-        )
-
-
-def _add_services(tx: Session, revision: Revision, services: Sequence[ServiceInput]) -> None:
-    if services:
-        tx.execute(
-            sa.insert(RevisionService),
-            [
-                {
-                    "dealer_id": revision.dealer_id,
-                    "quote_id": revision.quote_id,
-                    "revision_number": revision.number,
-                    "position": position,
-                    **vars(service),
-                }
-                for position, service in enumerate(services, 1)
-            ],
-        )

@@ -14,6 +14,7 @@ from ledger.operations.evidence import witness
 from ledger.states import EntryKind, EvidenceKind
 from quotes.models.orders import Order
 from quotes.models.returns import OrderReturn, OrderReturnLine
+from quotes.operations.mails import tell_dealer
 from quotes.operations.orders import said_quantities
 from quotes.operations.placed_orders import (
     chosen_lines,
@@ -26,11 +27,12 @@ from quotes.operations.placed_orders import (
 )
 from quotes.queries.order_digests import return_digest
 from quotes.queries.order_lines import OrderLineRow, order_lines
-from quotes.rules import request_digest
+from quotes.rules import mails
+from quotes.rules.content import request_digest
 from quotes.states import ReturnReason, return_words
 from referral.errors import Refusal
-from referral.operations.records import guard_permission, guard_reason, queue_mail_to_role, record_event
-from referral.permissions import Permission, Role, Viewer
+from referral.operations.records import guard_permission, guard_reason, record_event
+from referral.permissions import Permission, Viewer
 
 
 def return_order(
@@ -112,14 +114,7 @@ def return_order(
         subject=ref,
         details={"credit_cents": returned.credit_cents, "reason": reason.value, "words": said_words},
     )
-    queue_mail_to_role(
-        tx,
-        at=at,
-        company_id=order.dealer_id,
-        role=Role.DEALER_APPROVER,
-        subject=f"{ref}: {units} {'unit is' if units == 1 else 'units are'} returned",
-        body=f"Reason: {because}. The credit of what came back is taken back on your statement.\n",
-    )
+    tell_dealer(tx, at, order.dealer_id, mails.returned(ref, units=units, reason=because))
     return returned
 
 

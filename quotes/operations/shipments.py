@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from quotes.models.orders import Order
 from quotes.models.shipments import Shipment, ShipmentLine
+from quotes.operations.mails import tell_dealer
 from quotes.operations.orders import said_quantities
 from quotes.operations.placed_orders import (
     chosen_lines,
@@ -22,10 +23,11 @@ from quotes.operations.placed_orders import (
 )
 from quotes.queries.order_digests import shipment_digest
 from quotes.queries.order_lines import order_lines
-from quotes.rules import request_digest
+from quotes.rules import mails
+from quotes.rules.content import request_digest
 from referral.errors import Refusal
-from referral.operations.records import guard_permission, queue_mail_to_role, record_event
-from referral.permissions import Permission, Role, Viewer
+from referral.operations.records import guard_permission, record_event
+from referral.permissions import Permission, Viewer
 from referral.queries.settings import today
 
 
@@ -109,16 +111,14 @@ def ship_order(
         subject=ref,
         details={"shipment": shipment.number, "units": units, "shipped_on": shipped_on.isoformat()},
     )
-    by = f" by {shipment.carrier}" if shipment.carrier else ""
-    tracked = f", tracking number {shipment.tracking_number}" if shipment.tracking_number else ""
-    queue_mail_to_role(
-        tx,
-        at=at,
-        company_id=order.dealer_id,
-        role=Role.DEALER_APPROVER,
-        subject=f"{ref}: {units} {'unit has' if units == 1 else 'units have'} shipped",
-        body=f"Shipped on {shipped_on.isoformat()}{by}{tracked}. Your sales credit stays as it is.\n",
+    text = mails.shipped(
+        ref,
+        units=units,
+        day=shipped_on,
+        carrier=shipment.carrier,
+        tracking_number=shipment.tracking_number,
     )
+    tell_dealer(tx, at, order.dealer_id, text)
     return shipment
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -12,15 +12,19 @@ from sqlalchemy.orm import Session
 
 from ledger.rules.credit import line_credit_cents
 from quotes.models.price_lists import PriceItem, PriceList
-from quotes.models.quotes import Remark, Revision
-from quotes.queries.price_lists import items_by_model_number, price_list_on
-from quotes.queries.quotes import QuotePage, quote_page
-from quotes.rules import Totals
+from quotes.models.quotes import Quote, Remark, Revision, RevisionLine
+from quotes.queries.design_files import DesignFileRow, design_files_of
+from quotes.queries.hints import Catalogue, HintRow, catalogue_of, revision_hints
+from quotes.queries.last_saved import LastSaved, last_saved
+from quotes.queries.price_lists import items_by_model_number, price_list_on, recalled_reasons
+from quotes.queries.quotes import QuotePage, quote_by_ref, quote_page, sees_drafts
+from quotes.rules.content import Totals
 from quotes.states import RevisionState
 from referral.errors import Refusal
 from referral.permissions import Viewer
-from referral.queries.companies import is_qualified_on
+from referral.queries.continuations import may_go_on
 from referral.queries.exchange_rates import Exchange
+from referral.queries.referrals import dealer_of_number
 from referral.queries.settings import creditable_categories, today, whole_number_setting
 from referral.text import fold_account_number, fold_model_number
 
@@ -48,6 +52,8 @@ class Pricing:
     """None where no list is valid today."""
     items: Mapping[str, PriceItem]
     """By folded model number."""
+    recalled: Mapping[str, str]
+    """Why a price of this list is recalled, by folded model number."""
     creditable: frozenset[str]
     credit_rate: int
     exchange: Exchange
@@ -100,6 +106,7 @@ def pricing_of(tx: Session, *, at: datetime, exchange: Exchange, model_numbers: 
     return Pricing(
         price_list=price_list,
         items={} if price_list is None else items_by_model_number(tx, price_list, model_numbers),
+        recalled={} if price_list is None else recalled_reasons(tx, price_list.id),
         creditable=creditable_categories(tx, day.year),
         credit_rate=whole_number_setting(tx, "credit_rate", day),
         exchange=exchange,
@@ -154,6 +161,16 @@ class DraftPage:
     """Whether the account may submit today."""
     asked: Asked | None
     """What the dealer wants changed, where the revision before was sent back."""
+    catalogue: Catalogue
+    """What the items go with, and which hints are ignored."""
+    last_saved: LastSaved | None
+    design_files: tuple[DesignFileRow, ...]
+    """The files its lines came from."""
+
+    @property
+    def hints(self) -> tuple[HintRow, ...]:
+        """What the saved lines are short of by today's list."""
+        return self.catalogue.hints((row.line.model_number, row.line.quantity) for row in self.page.lines)
 
     @property
     def states_dealers_number(self) -> bool:
@@ -168,6 +185,21 @@ class DraftPage:
         return tuple(number for number in numbers if self.pricing.item(number) is None)
 
     @property
+    def ordered(self) -> Mapping[str, int]:
+        """Units of the saved lines that are ordered already, by line id as a form names it."""
+        return {
+            str(row.line.line_id): row.ordered_quantity for row in self.page.lines if row.ordered_quantity
+        }
+
+    @property
+    def recalled(self) -> tuple[tuple[str, str], ...]:
+        """(model number, reason) of the saved lines whose price of today is recalled: they hold back submission."""
+        numbers = dict.fromkeys(row.line.model_number for row in self.page.lines)
+        return tuple(
+            (number, self.pricing.recalled[number]) for number in numbers if number in self.pricing.recalled
+        )
+
+    @property
     def repriced(self) -> int:
         """How many saved lines cost something else by today's list."""
         pairs = [(row.line, self.pricing.item(row.line.model_number)) for row in self.page.lines]
@@ -175,20 +207,110 @@ class DraftPage:
 
 
 def draft_page(
-    tx: Session, *, viewer: Viewer, at: datetime, ref: str, model_numbers: Iterable[str] | None = None
+    tx: Session,
+    *,
+    viewer: Viewer,
+    at: datetime,
+    ref: str,
+    model_numbers: Iterable[str] | None = None,
+    against: int | None = None,
 ) -> DraftPage:
     """Return the quote's newest revision and today's prices of what is typed, or else of what is saved.
 
-    Raises Refusal(not_found), and (forbidden) for all but the account that makes the quote.
+    Its changes are against the earlier revision `against`, the last one by default. Raises
+    Refusal(not_found), and (forbidden) for all but the account that makes the quote.
     """
-    page = quote_page(tx, viewer=viewer, at=at, ref=ref)
+    page = quote_page(tx, viewer=viewer, at=at, ref=ref, against=against)
     if not page.is_mine_to_build:
         raise Refusal("forbidden")
     wanted = [row.line.model_number for row in page.lines] if model_numbers is None else model_numbers
+    pricing = pricing_of(tx, at=at, exchange=page.exchange, model_numbers=wanted)
     return DraftPage(
         page=page,
-        pricing=pricing_of(tx, at=at, exchange=page.exchange, model_numbers=wanted),
+        pricing=pricing,
         is_draft=page.revision.state is RevisionState.DRAFT,
-        is_qualified=is_qualified_on(tx, viewer.company_id, today(tx, at)),
+        is_qualified=_may_go_on(tx, page, today(tx, at)),
         asked=_asked(tx, page),
+        catalogue=catalogue_of(
+            tx,
+            dealer_id=page.revision.dealer_id,
+            quote_id=page.revision.quote_id,
+            price_list=pricing.price_list,
+            items=pricing.items,
+        ),
+        last_saved=last_saved(tx, page.revision.dealer_id, ref),
+        design_files=design_files_of(
+            tx,
+            dealer_id=page.revision.dealer_id,
+            quote_id=page.revision.quote_id,
+            revision_number=page.revision.number,
+        ),
     )
+
+
+def _may_go_on(tx: Session, page: QuotePage, day: date) -> bool:
+    """Say whether the account is qualified on the day, or let go on with this project."""
+    quote = tx.get_one(Quote, (page.revision.dealer_id, page.revision.quote_id))
+    return may_go_on(
+        tx, dealer_id=quote.dealer_id, referral_id=quote.referral_id, account_id=quote.account_id, day=day
+    )
+
+
+@dataclass(frozen=True)
+class DraftState:
+    """Where the newest draft of a quote stands after a save."""
+
+    draft_version: int
+    line_ids: tuple[UUID, ...]
+    """In order."""
+    last_saved: LastSaved | None
+
+
+def draft_state(tx: Session, *, viewer: Viewer, ref: str) -> DraftState:
+    """Return the version and the lines of the newest revision. Raises Refusal(not_found), (forbidden)."""
+    dealer_id, number = dealer_of_number(tx, ref, "Q")
+    quote = tx.scalars(quote_by_ref(viewer, dealer_id, number)).one_or_none()
+    if quote is None:
+        raise Refusal("not_found")
+    if not sees_drafts(viewer, quote):
+        raise Refusal("forbidden")
+    revision = tx.get_one(Revision, (quote.dealer_id, quote.id, quote.latest_revision))
+    ids = tx.scalars(
+        sa.select(RevisionLine.line_id)
+        .where(
+            RevisionLine.dealer_id == quote.dealer_id,
+            RevisionLine.quote_id == quote.id,
+            RevisionLine.revision_number == revision.number,
+        )
+        .order_by(RevisionLine.position, RevisionLine.line_id)
+    ).all()
+    return DraftState(revision.draft_version, tuple(ids), last_saved(tx, dealer_id, ref))
+
+
+def revision_page(
+    tx: Session,
+    *,
+    viewer: Viewer,
+    at: datetime,
+    ref: str,
+    revision_number: int,
+    against: int | None = None,
+) -> tuple[QuotePage, tuple[HintRow, ...]]:
+    """Return a revision with what it is short of: a draft by the list of today, others by their own.
+
+    Raises Refusal(not_found).
+    """
+    page = quote_page(tx, viewer=viewer, at=at, ref=ref, revision_number=revision_number, against=against)
+    if page.price_list is not None:
+        return page, revision_hints(tx, page)
+    lines = [(row.line.model_number, row.line.quantity) for row in page.lines]
+    numbers = [number for number, _ in lines]
+    pricing = pricing_of(tx, at=at, exchange=page.exchange, model_numbers=numbers)
+    catalogue = catalogue_of(
+        tx,
+        dealer_id=page.revision.dealer_id,
+        quote_id=page.revision.quote_id,
+        price_list=pricing.price_list,
+        items=pricing.items,
+    )
+    return page, catalogue.hints(lines)

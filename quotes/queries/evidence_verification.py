@@ -1,4 +1,4 @@
-"""Whether every approval, order, cancellation and return is in its dealer's evidence, and nothing else is."""
+"""Whether every approval, agreement, order, cancellation and return is in its dealer's evidence, and nothing else is."""
 
 from __future__ import annotations
 
@@ -13,10 +13,17 @@ from quotes.models.orders import Cancellation, Order
 from quotes.models.quotes import Approval, Quote
 from quotes.models.returns import OrderReturn
 from quotes.queries.order_digests import approval_digest
+from quotes.queries.service_verification import agreed_services
 from referral.ids import PublicNumber
 from referral.models import Company
 
-_KINDS = (EvidenceKind.APPROVAL, EvidenceKind.ORDER, EvidenceKind.CANCELLATION, EvidenceKind.RETURN)
+_KINDS = (
+    EvidenceKind.APPROVAL,
+    EvidenceKind.SERVICES,
+    EvidenceKind.ORDER,
+    EvidenceKind.CANCELLATION,
+    EvidenceKind.RETURN,
+)
 
 
 def evidence_faults(tx: Session) -> Iterator[str]:
@@ -44,6 +51,9 @@ def _documents(tx: Session, dealer: Company) -> Iterator[tuple[EvidenceKind, str
     for approval, number in approvals:
         quote = PublicNumber("Q", dealer.code, number)
         yield EvidenceKind.APPROVAL, f"{quote}.{approval.revision_number}", approval_digest(approval)
+    for quote_number, revision_number, digest in agreed_services(tx, dealer.id):
+        quote = PublicNumber("Q", dealer.code, quote_number)
+        yield EvidenceKind.SERVICES, f"{quote}.{revision_number}", digest
     for number, digest in tx.execute(
         sa.select(Order.number, Order.digest).where(Order.dealer_id == dealer.id)
     ):

@@ -20,6 +20,7 @@ from quotes.models.orders import Cancellation, CancellationLine, Order, OrderLin
 from quotes.models.price_lists import PriceList
 from quotes.models.quotes import Approval, Quote, Revision, RevisionLine
 from quotes.models.returns import OrderReturn, OrderReturnLine
+from quotes.queries.approvals import approver_words
 from quotes.queries.orders import order_by_ref
 from quotes.states import return_words
 from referral.errors import Refusal
@@ -107,7 +108,7 @@ def _explanation(
         credit_rate=order.credit_rate,
         exchange_rate=_foreign_rate(order),
         exchange_rate_on=order.exchange_rate_on,
-        approved_by=tx.get_one(User, approval.approved_by).name,
+        approved_by=approver_words(tx, approval),
         approved_at=approval.approved_at,
         approval_digest=approval.digest,
         entered_by=tx.get_one(User, entered_by).name,

@@ -17,13 +17,16 @@ from ledger.rules.credit import standing
 from ledger.states import AccountKind
 from quotes.models.orders import Order
 from quotes.models.quotes import Quote, Revision
+from quotes.queries.never_ordered import count_never_ordered
 from quotes.queries.outlook import LIVE_REVISIONS, live_work, outlook_of
+from quotes.queries.projects import count_late_projects
 from quotes.queries.work import ReferralWork, WorkRow, has_quote, referral_work, work_rows
 from quotes.states import RevisionState
 from referral.models import Qualification, Referral
 from referral.permissions import CompanyKind, Viewer
 from referral.queries.companies import is_qualified_on
 from referral.queries.exchange_rates import program_currency
+from referral.queries.referrals import is_running
 from referral.queries.settings import today
 from referral.states import LIVE_REFERRAL_STATES, ReferralState
 
@@ -43,6 +46,8 @@ class DealerHome:
     """Quotes to decide on, the oldest first."""
     approved: tuple[WorkRow, ...]
     """Approved and not fully ordered, the one that expires first first."""
+    to_choose: tuple[ReferralWork, ...]
+    """Parked: another account has the project, and the dealer chooses."""
     referrals: tuple[ReferralWork, ...]
     """Live referrals without a quote yet, newest first."""
     year: CreditYear
@@ -122,6 +127,10 @@ class HomePage:
     program: ProgramHome | None
     disputes: OpenDisputes
     """Open disputes of the viewer's company, or of all dealers for the program."""
+    late_projects: int
+    """Projects of the viewer's company, or of all, that have a late milestone."""
+    never_ordered: int
+    """Quotes of which something is approved and not ordered, expired or not."""
 
 
 def home_page(tx: Session, *, viewer: Viewer, at: datetime) -> HomePage:
@@ -133,6 +142,8 @@ def home_page(tx: Session, *, viewer: Viewer, at: datetime) -> HomePage:
         account=account_home(tx, viewer=viewer, day=day) if viewer.acts_as(CompanyKind.ACCOUNT) else None,
         program=program_home(tx, viewer=viewer, day=day) if viewer.acts_as(CompanyKind.PROGRAM) else None,
         disputes=open_disputes(tx, viewer=viewer, day=day),
+        late_projects=count_late_projects(tx, viewer=viewer, day=day),
+        never_ordered=count_never_ordered(tx, viewer=viewer),
     )
 
 
@@ -149,8 +160,12 @@ def dealer_home(tx: Session, *, viewer: Viewer, day: date) -> DealerHome:
     return DealerHome(
         waiting=tuple(waiting),
         approved=tuple(sorted(approved, key=lambda row: (row.expires_on or day, row.ref))),
+        to_choose=referral_work(
+            tx, day, [Referral.dealer_id == viewer.company_id, Referral.state == ReferralState.PARKED]
+        ),
         referrals=referral_work(
             tx,
+            day,
             [
                 Referral.dealer_id == viewer.company_id,
                 Referral.state.in_(LIVE_REFERRAL_STATES),
@@ -201,9 +216,10 @@ def account_home(tx: Session, *, viewer: Viewer, day: date) -> AccountHome:
     )
     referrals = referral_work(
         tx,
+        day,
         [
             Referral.account_id == viewer.company_id,
-            Referral.state.in_(LIVE_REFERRAL_STATES),
+            is_running(day),
             ~has_quote(submitted=False),
         ],
     )
@@ -260,7 +276,9 @@ def program_home(tx: Session, *, viewer: Viewer, day: date) -> ProgramHome:
             )
             .distinct(),
         ),
-        open_referral_count=_count(tx, sa.select(Referral.id).where(Referral.state == ReferralState.OPEN)),
+        open_referral_count=_count(
+            tx, sa.select(Referral.id).where(Referral.state == ReferralState.OPEN, is_running(day))
+        ),
         waiting_count=_count(tx, sa.select(Revision.number).where(*waits)),
         waiting=work_rows(tx, day, waits, limit=OLDEST_WAITING),
     )

@@ -17,6 +17,7 @@ from quotes.models.price_lists import PriceList
 from quotes.models.quotes import Approval, Revision
 from quotes.models.returns import OrderReturn
 from quotes.models.shipments import Shipment, ShipmentLine
+from quotes.queries.approvals import approver_words
 from quotes.queries.order_lines import OrderLineRow, order_lines
 from quotes.queries.orders import OrderRow, order_by_ref, order_row, order_rows
 from quotes.states import ReturnReason, return_words
@@ -237,7 +238,7 @@ def order_page(tx: Session, *, viewer: Viewer, ref: str) -> OrderPage:
         price_list=tx.get_one(PriceList, revision.price_list_id),
         revision=revision,
         approval=approval,
-        approved_by=tx.get_one(User, approval.approved_by).name,
+        approved_by=approver_words(tx, approval),
         entered_by=tx.get_one(User, order.entered_by).name,
         is_mine=is_account and viewer.may(Permission.ORDER_ENTER),
         is_year_closed=head is not None and head.closed_at is not None,

@@ -44,6 +44,7 @@ class OrderRow:
 
     ref: str
     quote_ref: str
+    referral_ref: str
     revision: int
     idempotency_key: str
     state: OrderState
@@ -94,6 +95,7 @@ def order_row(order: Order, quote: Quote, referral: Referral, dealer: Company, a
     return OrderRow(
         ref=str(PublicNumber("O", dealer.code, order.number)),
         quote_ref=str(PublicNumber("Q", dealer.code, quote.number)),
+        referral_ref=str(PublicNumber("R", dealer.code, referral.number)),
         revision=order.revision_number,
         idempotency_key=order.idempotency_key,
         state=order.state,

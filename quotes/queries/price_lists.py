@@ -6,11 +6,13 @@ import enum
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from quotes.models.price_lists import PriceItem, PriceList
+from quotes.models.recalls import PriceRecall
 from quotes.states import Category
 from referral.errors import Refusal
 from referral.queries.exchange_rates import program_currency
@@ -126,6 +128,18 @@ def price_list_by_version(tx: Session, version: int) -> PriceList:
     return price_list
 
 
+def recalled_reasons(tx: Session, price_list_id: UUID | None) -> Mapping[str, str]:
+    """Return why each recalled price of a list is recalled, by model number."""
+    if price_list_id is None:
+        return {}
+    found = tx.execute(
+        sa.select(PriceRecall.model_number, PriceRecall.reason).where(
+            PriceRecall.price_list_id == price_list_id
+        )
+    )
+    return {row.model_number: row.reason for row in found}
+
+
 @dataclass(frozen=True)
 class ItemsPage:
     """A page of a version's items by model number; `after` continues it."""
@@ -133,6 +147,8 @@ class ItemsPage:
     price_list: PriceList
     items: tuple[PriceItem, ...]
     after: str | None
+    recalled: Mapping[str, str]
+    """Why a price of this version is recalled, by model number."""
 
 
 def items_page(
@@ -150,6 +166,7 @@ def items_page(
         price_list=price_list,
         items=tuple(items[:limit]),
         after=items[limit - 1].model_number if len(items) > limit else None,
+        recalled=recalled_reasons(tx, price_list.id),
     )
 
 
@@ -163,6 +180,8 @@ class NewItem:
     category: Category
     unit: str
     list_price_cents: int
+    goes_with: str = ""
+    """What it needs beside it, as `write_goes_with` keeps it."""
 
 
 class ItemChange(enum.StrEnum):
@@ -234,10 +253,11 @@ def _item_diff(number: str, was: PriceItem | None, becomes: NewItem | None) -> I
 
 
 def _same_item(was: PriceItem, becomes: NewItem) -> bool:
-    return (was.description, was.family, was.category, was.unit, was.list_price_cents) == (
+    return (was.description, was.family, was.category, was.unit, was.list_price_cents, was.goes_with) == (
         becomes.description,
         becomes.family,
         becomes.category,
         becomes.unit,
         becomes.list_price_cents,
+        becomes.goes_with,
     )

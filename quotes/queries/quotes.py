@@ -11,28 +11,20 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ledger.rules.credit import line_credit_cents
-from quotes.models.orders import CancellationLine, OrderLine
 from quotes.models.price_lists import PriceList
-from quotes.models.quotes import Approval, Quote, Remark, Revision, RevisionLine, RevisionService
-from quotes.rules import (
-    ContentHead,
-    ContentLine,
-    ContentService,
-    Digests,
-    LineChange,
-    Totals,
-    content_digests,
-    diff_lines,
-    is_expired,
-    shown_state,
-    totals,
-)
+from quotes.models.quotes import Approval, Quote, Remark, Revision
+from quotes.queries.content import content_lines, ordered_lines, ordered_quantities
+from quotes.queries.recalls import recalled_lines
+from quotes.queries.services import standing_services
+from quotes.rules.content import ContentLine, ContentService, Totals, is_expired, shown_state, totals
+from quotes.rules.diff import LineChange, OrderedBeyond, diff_lines, ordered_beyond
 from quotes.states import RevisionState, ServicesState
 from referral.errors import Refusal
 from referral.ids import PublicNumber
 from referral.models import Company, Referral, User
 from referral.permissions import CompanyKind, Role, Viewer
 from referral.queries.companies import account_numbers_on
+from referral.queries.delegations import delegates_on
 from referral.queries.exchange_rates import Exchange, currency_of_dealer, exchange_on
 from referral.queries.people import names_with_role
 from referral.queries.referrals import dealer_of_number
@@ -74,105 +66,6 @@ def sees_drafts(viewer: Viewer, quote: Quote) -> bool:
     return viewer.acts_as(CompanyKind.ACCOUNT) and quote.account_id == viewer.company_id
 
 
-def content_lines(tx: Session, quote: Quote, revision_number: int) -> tuple[ContentLine, ...]:
-    """Return a revision's product lines in order."""
-    rows = tx.scalars(
-        sa.select(RevisionLine)
-        .where(
-            RevisionLine.dealer_id == quote.dealer_id,
-            RevisionLine.quote_id == quote.id,
-            RevisionLine.revision_number == revision_number,
-        )
-        .order_by(RevisionLine.position, RevisionLine.line_id)
-    )
-    return tuple(
-        ContentLine(
-            line_id=row.line_id,
-            model_number=row.model_number,
-            description=row.description,
-            family=row.family,
-            category=row.category,
-            unit=row.unit,
-            room=row.room,
-            quantity=row.quantity,
-            list_price_cents=row.list_price_cents,
-        )
-        for row in rows
-    )
-
-
-def content_services(tx: Session, quote: Quote, revision_number: int) -> tuple[ContentService, ...]:
-    """Return a revision's service lines in order."""
-    rows = tx.scalars(
-        sa.select(RevisionService)
-        .where(
-            RevisionService.dealer_id == quote.dealer_id,
-            RevisionService.quote_id == quote.id,
-            RevisionService.revision_number == revision_number,
-        )
-        .order_by(RevisionService.position)
-    )
-    return tuple(ContentService(row.kind, row.description, row.amount_cents) for row in rows)
-
-
-def ordered_quantities(tx: Session, quote: Quote) -> dict[UUID, int]:
-    """Return what is ordered and not cancelled of each line, over all revisions of the quote."""
-    ordered = {
-        line_id: int(quantity)
-        for line_id, quantity in tx.execute(
-            sa.select(OrderLine.line_id, sa.func.sum(OrderLine.quantity))
-            .where(OrderLine.dealer_id == quote.dealer_id, OrderLine.quote_id == quote.id)
-            .group_by(OrderLine.line_id)
-        )
-    }
-    cancelled = tx.execute(
-        sa.select(CancellationLine.line_id, sa.func.sum(CancellationLine.quantity))
-        .join(
-            OrderLine,
-            sa.and_(
-                OrderLine.dealer_id == CancellationLine.dealer_id,
-                OrderLine.order_id == CancellationLine.order_id,
-                OrderLine.line_id == CancellationLine.line_id,
-            ),
-        )
-        .where(OrderLine.dealer_id == quote.dealer_id, OrderLine.quote_id == quote.id)
-        .group_by(CancellationLine.line_id)
-    )
-    for line_id, quantity in cancelled:
-        ordered[line_id] -= int(quantity)
-    return ordered
-
-
-def quote_ref(tx: Session, quote: Quote) -> str:
-    """Return the quote's public number."""
-    return str(PublicNumber("Q", tx.get_one(Company, quote.dealer_id).code, quote.number))
-
-
-def revision_digests(
-    tx: Session, quote: Quote, revision: Revision, price_list: PriceList, lines: Sequence[ContentLine]
-) -> Digests:
-    """Return the digests of what a revision says."""
-    referral = tx.get_one(Referral, (quote.dealer_id, quote.referral_id))
-    dealer = tx.get_one(Company, quote.dealer_id)
-    head = ContentHead(
-        dealer=dealer.code,
-        account=tx.get_one(Company, quote.account_id).code,
-        referral=str(PublicNumber("R", dealer.code, referral.number)),
-        quote=quote_ref(tx, quote),
-        revision=revision.number,
-        account_number=revision.account_number,
-        price_list=f"{price_list.version} {price_list.source_sha256}",
-        currency=price_list.currency,
-        note=revision.note,
-    )
-    return content_digests(
-        head,
-        lines,
-        content_services(tx, quote, revision.number),
-        has_services=revision.services_state is not ServicesState.NONE,
-    )
-
-
 # one quote --------------------------------------------------------------------------------------
 
 
@@ -196,6 +89,8 @@ class LineRow:
     ordered_quantity: int
     remaining_quantity: int
     remarks: tuple[str, ...]
+    recalled: str
+    """Why the program recalled its list price; '' where it did not."""
 
 
 @dataclass(frozen=True)
@@ -235,14 +130,22 @@ class QuotePage:
     """What ordering all of it today earns in the program's currency, rounded line by line."""
     credit_rate: int
     program_year: int
+    comparable: tuple[int, ...]
+    """The earlier revisions it can be compared with; a draft is none."""
     compared_with: int | None
-    """The revision the changes are against: the last one submitted before this."""
+    """The one the changes are against: the last one submitted before this, unless another was asked for."""
     changes: tuple[LineChange, ...]
+    totals_before: Totals | None
+    """The sums of the one it is compared with, by what is creditable today."""
+    ordered_beyond: tuple[OrderedBeyond, ...]
+    """Lines of which more is ordered already than this revision says; it stays ordered."""
     remarks: tuple[tuple[str, str, datetime], ...]
-    """(who, text, when) of the remarks made on this revision."""
+    """(who, text, when) of what was asked for at lines when this revision was sent back."""
     submitted_by: str
     decided_by: str
     approval: Approval | None
+    on_behalf_of: str
+    """For which approver a delegate approved; '' where nobody lent the right."""
     dealer_numbers: tuple[str, ...]
     """The dealer's account numbers of today, for the account to choose from."""
     is_mine_to_build: bool
@@ -252,11 +155,27 @@ class QuotePage:
     is_orderable: bool
     is_newest: bool
 
+    @property
+    def recalled(self) -> tuple[LineRow, ...]:
+        """The lines whose list price is recalled."""
+        return tuple(row for row in self.lines if row.recalled)
+
 
 def quote_page(
-    tx: Session, *, viewer: Viewer, at: datetime, ref: str, revision_number: int | None = None
+    tx: Session,
+    *,
+    viewer: Viewer,
+    at: datetime,
+    ref: str,
+    revision_number: int | None = None,
+    against: int | None = None,
 ) -> QuotePage:
-    """Return one revision of a quote, the newest visible one by default. Raises Refusal(not_found)."""
+    """Return one revision of a quote, the newest visible one by default.
+
+    Its changes are against the earlier revision `against`, by default the last one submitted before it.
+    Raises Refusal(not_found) for a quote or revision that the viewer does not see, and for one to compare
+    with that is none of the earlier ones.
+    """
     dealer_id, number = dealer_of_number(tx, ref, "Q")
     quote = tx.scalars(quote_by_ref(viewer, dealer_id, number)).one_or_none()
     if quote is None:
@@ -266,7 +185,24 @@ def quote_page(
     revision = by_number.get(revisions[-1].number if revision_number is None else revision_number)
     if revision is None:
         raise Refusal("not_found")
-    return _quote_page(tx, viewer, today(tx, at), quote, revision, revisions)
+    comparable = tuple(
+        row.number
+        for row in revisions
+        if row.number < revision.number and row.state is not RevisionState.DRAFT
+    )
+    if against is not None and against not in comparable:
+        raise Refusal("not_found")
+    last = comparable[-1] if comparable else None
+    return _quote_page(
+        tx,
+        viewer,
+        today(tx, at),
+        quote,
+        revision,
+        revisions,
+        comparable,
+        last if against is None else against,
+    )
 
 
 def _visible_revisions(tx: Session, viewer: Viewer, quote: Quote) -> Sequence[Revision]:
@@ -287,6 +223,8 @@ def _quote_page(
     quote: Quote,
     revision: Revision,
     revisions: Sequence[Revision],
+    comparable: tuple[int, ...],
+    compared_with: int | None,
 ) -> QuotePage:
     dealer = tx.get_one(Company, quote.dealer_id)
     account = tx.get_one(Company, quote.account_id)
@@ -295,7 +233,7 @@ def _quote_page(
     rate = whole_number_setting(tx, "credit_rate", day)
     exchange = exchange_on(tx, revision.currency or currency_of_dealer(tx, dealer, day), day)
     lines = content_lines(tx, quote, revision.number)
-    services = content_services(tx, quote, revision.number)
+    services = standing_services(tx, quote, revision.number)
     ordered = ordered_quantities(tx, quote)
     remarks = tx.execute(
         sa.select(Remark, User.name)
@@ -308,18 +246,27 @@ def _quote_page(
         )
         .order_by(Remark.made_at, Remark.id)
     ).all()
+    asked: dict[UUID | None, tuple[str, ...]] = {}
+    for remark, _ in remarks:
+        asked[remark.line_id] = (*asked.get(remark.line_id, ()), remark.text)
+    recalled = recalled_lines(tx, revision.price_list_id, lines)
     rows = tuple(
-        _line_row(line, creditable, (rate, exchange.rate), ordered, [remark for remark, _ in remarks])
+        _line_row(
+            line,
+            creditable,
+            (rate, exchange.rate),
+            ordered,
+            asked.get(line.line_id, ()),
+            recalled.get(line.line_id, ""),
+        )
         for line in lines
     )
-    earlier = [
-        row.number
-        for row in revisions
-        if row.number < revision.number and row.state is not RevisionState.DRAFT
-    ]
-    names = _names(tx, revision.submitted_by, revision.decided_by)
+    lines_before = () if compared_with is None else content_lines(tx, quote, compared_with)
+    approval = tx.get(Approval, (quote.dealer_id, quote.id, revision.number))
+    lender = None if approval is None else approval.on_behalf_of
+    names = _names(tx, revision.submitted_by, revision.decided_by, lender)
     state = shown_state(revision.state, revision.expires_on, day)
-    has_rest = any(row.remaining_quantity for row in rows)
+    has_rest = any(row.remaining_quantity and not row.recalled for row in rows)
     is_theirs = viewer.acts_as(CompanyKind.DEALER) and quote.dealer_id == viewer.company_id
     may_decide = is_theirs and state == "submitted"
     return QuotePage(
@@ -350,16 +297,22 @@ def _quote_page(
         credit_cents=sum(row.credit_cents for row in rows),
         credit_rate=rate,
         program_year=day.year,
-        compared_with=earlier[-1] if earlier else None,
-        changes=diff_lines(content_lines(tx, quote, earlier[-1]), lines) if earlier else (),
+        comparable=comparable,
+        compared_with=compared_with,
+        changes=() if compared_with is None else diff_lines(lines_before, lines),
+        totals_before=None
+        if compared_with is None
+        else totals(lines_before, standing_services(tx, quote, compared_with), creditable),
+        ordered_beyond=ordered_beyond(ordered_lines(tx, quote), lines, ordered),
         remarks=tuple((name, remark.text, remark.made_at) for remark, name in remarks),
         submitted_by=names.get(revision.submitted_by, ""),
         decided_by=names.get(revision.decided_by, ""),
-        approval=tx.get(Approval, (quote.dealer_id, quote.id, revision.number)),
+        approval=approval,
+        on_behalf_of=names.get(lender, ""),
         dealer_numbers=account_numbers_on(tx, quote.dealer_id, day),
         is_mine_to_build=sees_drafts(viewer, quote),
         is_mine_to_decide=may_decide,
-        deciders=names_with_role(tx, company_id=dealer.id, role=Role.DEALER_APPROVER) if may_decide else (),
+        deciders=_deciders(tx, dealer.id, day) if may_decide else (),
         is_orderable=state == "approved"
         and has_rest
         and revision.services_state in {ServicesState.NONE, ServicesState.AGREED},
@@ -367,12 +320,20 @@ def _quote_page(
     )
 
 
+def _deciders(tx: Session, dealer_id: UUID, day: date) -> tuple[str, ...]:
+    """Return the dealer's approvers, then those who decide for one of them on the day."""
+    approvers = names_with_role(tx, company_id=dealer_id, role=Role.DEALER_APPROVER)
+    lent = delegates_on(tx, company_id=dealer_id, day=day)
+    return (*approvers, *(f"{each.name} (for {each.approver_name})" for each in lent))
+
+
 def _line_row(
     line: ContentLine,
     creditable: frozenset[str],
     rates: tuple[int, int],
     ordered: dict[UUID, int],
-    remarks: Sequence[Remark],
+    asked: tuple[str, ...],
+    recalled: str,
 ) -> LineRow:
     is_creditable = line.category.value in creditable
     taken = ordered.get(line.line_id, 0)
@@ -382,7 +343,8 @@ def _line_row(
         credit_cents=line_credit_cents(line.list_price_cents, line.quantity, *rates) if is_creditable else 0,
         ordered_quantity=taken,
         remaining_quantity=max(line.quantity - taken, 0),
-        remarks=tuple(remark.text for remark in remarks if remark.line_id == line.line_id),
+        remarks=asked,
+        recalled=recalled,
     )
 
 

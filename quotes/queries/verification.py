@@ -16,6 +16,7 @@ from quotes.models.price_lists import PriceList
 from quotes.models.quotes import Approval, Quote, Revision
 from quotes.models.returns import OrderReturn, OrderReturnLine
 from quotes.models.shipments import Shipment, ShipmentLine
+from quotes.queries.content import content_lines, revision_digests
 from quotes.queries.order_digests import (
     cancellation_digest,
     order_digest,
@@ -23,7 +24,7 @@ from quotes.queries.order_digests import (
     shipment_digest,
 )
 from quotes.queries.order_lines import LineStanding, LineTable, credit_of
-from quotes.queries.quotes import content_lines, revision_digests
+from quotes.queries.service_verification import service_faults
 from quotes.states import ORDER_MOVES, OrderState, RevisionState, order_verb
 from referral.models import ExchangeRate
 
@@ -31,6 +32,7 @@ from referral.models import ExchangeRate
 def quote_faults(tx: Session) -> Iterator[str]:
     """Yield a sentence for each fault: digests, approvals, units and credit of each line, entries without source."""
     yield from _revision_faults(tx)
+    yield from service_faults(tx)
     yield from _order_faults(tx)
     yield from _cancellation_faults(tx)
     yield from _shipment_faults(tx)

@@ -13,12 +13,13 @@ from sqlalchemy.orm import Session, aliased
 from ledger.rules.credit import line_credit_cents
 from quotes.models.orders import CancellationLine, OrderLine
 from quotes.models.quotes import Quote, Revision, RevisionLine
-from quotes.rules import shown_state
+from quotes.rules.content import shown_state
 from quotes.states import RevisionState
 from referral.ids import PublicNumber
 from referral.models import Company, Referral
 from referral.queries.exchange_rates import Exchange, exchanges_on, program_currency
 from referral.queries.settings import creditable_categories, whole_number_setting
+from referral.rules import standing_on
 from referral.states import ReferralState
 
 SOON_DAYS = 7
@@ -61,12 +62,14 @@ class ReferralWork:
 
     ref: str
     state: ReferralState
+    """As it stands on the day: expired where nobody answered in time."""
     project_name: str
     place: str
     dealer_name: str
     account_name: str
     wanted_on: date | None
     opened_at: datetime
+    expires_on: date | None
 
 
 # referrals --------------------------------------------------------------------------------------
@@ -84,8 +87,10 @@ def has_quote(*, submitted: bool) -> sa.Exists:
     return statement.exists()
 
 
-def referral_work(tx: Session, conditions: Sequence[sa.ColumnElement[bool]]) -> tuple[ReferralWork, ...]:
-    """Return the referrals that meet the conditions, newest first."""
+def referral_work(
+    tx: Session, day: date, conditions: Sequence[sa.ColumnElement[bool]]
+) -> tuple[ReferralWork, ...]:
+    """Return the referrals that meet the conditions as they stand on the day, newest first."""
     dealer, account = aliased(Company), aliased(Company)
     rows = tx.execute(
         sa.select(Referral, dealer, account.name)
@@ -97,13 +102,14 @@ def referral_work(tx: Session, conditions: Sequence[sa.ColumnElement[bool]]) -> 
     return tuple(
         ReferralWork(
             ref=str(PublicNumber("R", company.code, referral.number)),
-            state=referral.state,
+            state=standing_on(referral.state, referral.expires_on, day),
             project_name=referral.project_name,
             place=referral.place,
             dealer_name=company.name,
             account_name=account_name,
             wanted_on=referral.wanted_on,
             opened_at=referral.opened_at,
+            expires_on=referral.expires_on,
         )
         for referral, company, account_name in rows
     )

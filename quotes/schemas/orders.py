@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import fields, post_load, validate, validates_schema
 
-from quotes.rules import MAX_LINES
+from quotes.rules.content import MAX_LINES
 from quotes.schemas.quotes import guard_lines_once
 from quotes.states import OrderState, ReturnReason
 from referral.money import MAX_QUANTITY

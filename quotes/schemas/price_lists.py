@@ -7,6 +7,8 @@ from typing import Any
 from marshmallow import ValidationError, fields, post_load, validate, validates_schema
 
 from quotes.queries.price_lists import NewItem
+from quotes.rules.hints import LONGEST as GOES_WITH_LENGTH
+from quotes.rules.hints import NotUnderstood, parse_goes_with, write_goes_with
 from quotes.states import Category
 from referral.schemakit import (
     Amount,
@@ -71,6 +73,7 @@ class PriceItemSchema(AnswerSchema):
     category = fields.Enum(Category, by_value=True)
     unit = fields.String()
     list_price = Amount(attribute="list_price_cents")
+    goes_with = fields.String()
 
 
 class PriceItemsSchema(AnswerSchema):
@@ -81,7 +84,7 @@ class PriceItemsSchema(AnswerSchema):
 
 
 class NewItemSchema(HouseSchema):
-    """An item of a new version."""
+    """An item of a new version; `goes_with` is what it needs beside it, like "trim: MODEL-1 | MODEL-2"."""
 
     model_number = ModelNumber(longest=MODEL_NUMBER_LENGTH)
     description = Line()
@@ -89,11 +92,16 @@ class NewItemSchema(HouseSchema):
     category = Choice(Category)
     unit = Line(longest=SHORT_LENGTH)
     list_price_cents = Price(data_key="list_price")
+    goes_with = Line(optional=True, longest=GOES_WITH_LENGTH)
 
     @post_load
     def make(self, said: dict[str, Any], **_kwargs: object) -> NewItem:
-        """Return the item."""
-        return NewItem(**said)
+        """Return the item. Raises ValidationError where its needs cannot be read."""
+        try:
+            needs = parse_goes_with(said["goes_with"])
+        except NotUnderstood as error:
+            raise ValidationError({"goes_with": [f"{error}."]}) from error
+        return NewItem(**{**said, "goes_with": write_goes_with(needs)})
 
 
 class PublishPriceListSchema(HouseSchema):

@@ -8,7 +8,8 @@ from typing import Any
 from marshmallow import ValidationError, fields, post_load, validate, validates_schema
 
 from quotes.operations.quotes import LineInput, ServiceInput
-from quotes.rules import MAX_LINES
+from quotes.rules.content import MAX_LINES
+from quotes.rules.diff import Change
 from quotes.states import Category, RevisionState, ServiceKind, ServicesState
 from referral.money import MAX_QUANTITY
 from referral.schemakit import (
@@ -24,6 +25,7 @@ from referral.schemakit import (
     ModelNumber,
     Paragraph,
     Price,
+    QueryNumber,
     QuerySchema,
     Tick,
     WholeNumber,
@@ -35,7 +37,10 @@ MODEL_NUMBER_LENGTH = 60
 NUMBER_LENGTH = 40
 ROOM_LENGTH = 80
 NOTE_LENGTH = 2_000
+SOURCE_LENGTH = 60
 DRAFT_VERSION_MAX = 1_000_000_000
+REVISION_MAX = 999_999
+OFFER_MAX = 999_999
 SHOWN_STATES = (*(state.value for state in RevisionState), "expired")
 """As shown: a waiting or approved revision past its last day is expired."""
 LISTED_STATES = (*SHOWN_STATES, "ordered")
@@ -110,7 +115,7 @@ class QuoteSchema(AnswerSchema):
 
 
 class QuotedLineSchema(AnswerSchema):
-    """A product line; `line_id` stays the same from revision to revision."""
+    """A product line; `line_id` stays the same from revision to revision, `recalled` says why its price is."""
 
     line_id = fields.UUID(attribute="line.line_id")
     model_number = fields.String(attribute="line.model_number")
@@ -126,6 +131,7 @@ class QuotedLineSchema(AnswerSchema):
     ordered = fields.Integer(attribute="ordered_quantity")
     remaining = fields.Integer(attribute="remaining_quantity")
     remarks = fields.List(fields.String())
+    recalled = fields.String()
 
 
 class QuotedServiceSchema(AnswerSchema):
@@ -156,10 +162,64 @@ class ApprovalSchema(AnswerSchema):
     approved_at = fields.AwareDateTime()
 
 
+class ShowRevisionSchema(QuerySchema):
+    """The earlier revision to compare with, by default the last one submitted before."""
+
+    against = QueryNumber(minimum=1, maximum=REVISION_MAX)
+
+
+class LineStateSchema(AnswerSchema):
+    """What a line says in one revision."""
+
+    model_number = fields.String()
+    description = fields.String()
+    room = fields.String()
+    quantity = fields.Integer()
+    list_price = Amount(attribute="list_price_cents")
+
+
+class LineChangeSchema(AnswerSchema):
+    """A line that is added, removed, changed or moved to another room; `changed` says what differs."""
+
+    line_id = fields.UUID()
+    change = fields.Enum(Change, by_value=True)
+    changed = fields.List(fields.String(), attribute="fields")
+    before = fields.Nested(LineStateSchema, allow_none=True)
+    after = fields.Nested(LineStateSchema, allow_none=True)
+
+
+class OrderedBeyondSchema(AnswerSchema):
+    """A line of which more is ordered than the revision says; `quantity` 0 is a line it no longer has."""
+
+    line_id = fields.UUID(attribute="line.line_id")
+    model_number = fields.String(attribute="line.model_number")
+    ordered = fields.Integer()
+    quantity = fields.Integer()
+
+
+class HintSchema(AnswerSchema):
+    """What the catalogue says goes with a model number and the revision lacks; `reason` is why, where said.
+
+    `wanted` is how many its `units` need, `missing` how many of these are not there.
+    """
+
+    model_number = fields.String(attribute="hint.model_number")
+    need = fields.String(attribute="hint.need")
+    units = fields.Integer(attribute="hint.units")
+    wanted = fields.Integer(attribute="hint.wanted")
+    missing = fields.Integer(attribute="hint.missing")
+    model_numbers = fields.List(fields.String(), attribute="hint.model_numbers")
+    reason = fields.Function(
+        lambda row: row.ignored.reason if row.ignored else None,
+        metadata={"type": ["string", "null"]},
+    )
+
+
 class RevisionSchema(AnswerSchema):
     """One revision with everything it says; `credit` is null unless it is your own dealer's, or you the program.
 
-    It is in `credit_currency`, at the `exchange_rate` of today; where no rate holds both are null.
+    It is in `credit_currency`, at the `exchange_rate` of today; where no rate holds both are null. `changes` are
+    the lines that differ from the revision `against`, null for the first.
     """
 
     id = fields.String(attribute="ref")
@@ -186,7 +246,12 @@ class RevisionSchema(AnswerSchema):
     lines = fields.List(fields.Nested(QuotedLineSchema))
     services = fields.List(fields.Nested(QuotedServiceSchema))
     approval = fields.Nested(ApprovalSchema, allow_none=True)
+    approved_on_behalf_of = fields.String(attribute="on_behalf_of")
+    hints = fields.List(fields.Nested(HintSchema))
     is_orderable = fields.Boolean()
+    against = fields.Integer(attribute="compared_with", allow_none=True)
+    changes = fields.List(fields.Nested(LineChangeSchema))
+    ordered_beyond = fields.List(fields.Nested(OrderedBeyondSchema))
 
 
 class RevisionHeadSchema(AnswerSchema):
@@ -263,6 +328,29 @@ class SaveDraftSchema(HouseSchema):
     has_no_services = Tick(optional=True)
 
 
+class CopyLinesSchema(HouseSchema):
+    """Which quote of yours to copy from; `good_only` leaves out what today's list has no more.
+
+    `source_revision` is the newest where missing, `draft_version` is not checked where missing.
+    """
+
+    source_ref = Line(data_key="source", longest=SOURCE_LENGTH)
+    source_revision = WholeNumber(minimum=1, maximum=999_999, optional=True)
+    draft_version = WholeNumber(minimum=1, maximum=DRAFT_VERSION_MAX, optional=True)
+    replaces = Tick(optional=True)
+    good_only = Tick(optional=True)
+
+
+class CopiedSchema(AnswerSchema):
+    """The draft after a copy: how many lines are new, which model numbers were left out."""
+
+    id = fields.String()
+    revision = fields.Integer(attribute="revision.number")
+    draft_version = fields.Integer(attribute="revision.draft_version")
+    copied = fields.Integer()
+    left_out = fields.List(fields.String())
+
+
 class SubmitRevisionSchema(HouseSchema):
     """The version of the draft you read; not checked where missing."""
 
@@ -293,9 +381,13 @@ def _digest() -> fields.String:
 
 
 class ApproveRevisionSchema(HouseSchema):
-    """The digest you read, the four statements, the dealer's account number and your name, typed."""
+    """The digest you read, the four statements, the dealer's account number and your name, typed.
+
+    `services_offer` is the newest offer for the services you read; without it the first, which the digest covers.
+    """
 
     digest = _digest()
+    offer_number = WholeNumber(minimum=1, maximum=OFFER_MAX, optional=True, data_key="services_offer")
     attested = fields.Nested(AttestationsSchema, data_key="attestations", load_default=frozenset)
     typed_account_number = Line(data_key="account_number", longest=NUMBER_LENGTH)
     typed_name = Line(data_key="name")

@@ -1,13 +1,11 @@
-"""Pages of the account's side of a quote: the list, the builder, the check before submission."""
+"""Pages of the account's side of a quote: the builder, the check before submission."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import flash, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from quotes.forms.builder import (
@@ -17,100 +15,40 @@ from quotes.forms.builder import (
     Grid,
     SaveDraftForm,
     SubmitRevisionForm,
+    faults,
     number_of,
+    read_addition,
     read_grid,
     row_errors,
     saved_draft,
     service_cents,
 )
+from quotes.forms.merge import MINE, SAVED, merge_of
 from quotes.models.price_lists import PriceItem
 from quotes.operations.quotes import save_draft as save
 from quotes.operations.quotes import start_quote as start
 from quotes.operations.quotes import start_revision as start_next
 from quotes.operations.submissions import submit_revision as submit
-from quotes.queries.drafts import DraftPage, DraftTotals, PricedLine, draft_page
+from quotes.queries.drafts import DraftPage, DraftTotals, PricedLine, draft_page, draft_state
 from quotes.queries.drafts import draft_totals as totals_of
-from quotes.queries.listings import QuotesPage, quotes_page
+from quotes.queries.hints import HintRow
 from quotes.queries.price_lists import search_items as find_items
-from quotes.states import RevisionState
+from quotes.rules.diff import count_changes
 from quotes.views.blueprint import blueprint
+from quotes.views.review import number_asked_for
 from referral.clock import now
 from referral.db import write
 from referral.errors import Refusal
 from referral.permissions import Permission
 from referral.text import clean_line
-from referral.webkit import ask, current_viewer, form_status, needs, submitted
+from referral.webkit import ask, current_viewer, form_status, needs, submitted, zone
 
 LONGEST_SEARCH = 200
 CURRENCY_LENGTH = 3
-_LIVE = frozenset({RevisionState.SUBMITTED, RevisionState.APPROVED})
-
-
-# the list ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class View:
-    """A way to look at the list of quotes: the word in the address, its label, what it narrows to."""
-
-    name: str
-    label: str
-    states: frozenset[RevisionState] = frozenset()
-    is_expired: bool | None = None
-
-
-_VIEWS: Mapping[str, View] = MappingProxyType(
-    {
-        view.name: view
-        for view in (
-            View("", "All"),
-            View("draft", "Drafts", frozenset({RevisionState.DRAFT})),
-            View("submitted", "Waiting for approval", frozenset({RevisionState.SUBMITTED}), is_expired=False),
-            View("changes_requested", "Changes asked for", frozenset({RevisionState.CHANGES_REQUESTED})),
-            View("approved", "Approved", frozenset({RevisionState.APPROVED}), is_expired=False),
-            View("declined", "Declined", frozenset({RevisionState.DECLINED})),
-            View("expired", "Expired", _LIVE, is_expired=True),
-        )
-    }
+NOT_KEPT = frozenset(
+    {"csrf_token", "draft_version", "action", "words", "empty_lines", "currency", "ignore", "all"}
 )
-
-
-@blueprint.get("/quotes")
-@needs(Permission.QUOTE_VIEW)
-def quotes() -> str:
-    """Show the quotes the viewer may see, newest first, narrowed by the address."""
-    chosen = _VIEWS.get(request.args.get("state", ""))
-    if chosen is None:
-        raise Refusal("not_found")
-    referral = clean_line(request.args.get("referral", ""))[:LONGEST_SEARCH]
-    page = _quotes(chosen, referral)
-    builds = current_viewer().may(Permission.QUOTE_BUILD)
-    return render_template(
-        "quotes/quotes.html",
-        page=page,
-        views=[view for view in _VIEWS.values() if builds or view.name != "draft"],
-        chosen=chosen,
-        referral=referral,
-        after=request.args.get("after"),
-    )
-
-
-def _quotes(chosen: View, referral: str) -> QuotesPage:
-    after = request.args.get("after")
-    try:
-        return ask(
-            quotes_page,
-            viewer=current_viewer(),
-            at=now(),
-            states=sorted(chosen.states),
-            is_expired=chosen.is_expired,
-            referral_ref=referral,
-            after=after,
-        )
-    except Refusal as refusal:
-        if refusal.code != "not_found" or not referral or after:
-            raise
-        return QuotesPage(rows=(), after=None)
+"""What the page of two drafts does not send on: it has its own, or they are buttons and searches."""
 
 
 # starting ---------------------------------------------------------------------------------------
@@ -168,23 +106,42 @@ def save_draft(ref: str) -> Response | tuple[str, int]:
     form = SaveDraftForm(formdata=grid.fields())
     status = 200
     if shown is None:
-        if form.validate_on_submit() and _saved(ref, form):
-            action = request.form.get("action")
-            if action == "check":
-                return redirect(url_for("quotes.check_draft", ref=ref), 303)
-            flash("Saved.", "success")
-            return redirect(url_for("quotes.edit_draft", ref=ref), 303)
+        is_valid = form.validate_on_submit()
+        if is_valid and _saved(ref, form):
+            return _after_save(ref)
+        if is_valid and _is_stale():
+            return _side_by_side(ref, form, grid)
         shown, status = _Shown(), form_status()
+    return _shown_again(ref, form, grid, shown), status
+
+
+def _shown_again(ref: str, form: SaveDraftForm, grid: Grid, shown: _Shown) -> str:
     draft = ask(draft_page, viewer=current_viewer(), at=now(), ref=ref, model_numbers=grid.model_numbers())
     if not draft.is_draft:
         raise Refusal("revision_immutable")
-    return _builder(draft, form, shown), status
+    return _builder(draft, form, shown, is_unsaved=True)
 
 
-def _saved(ref: str, form: SaveDraftForm) -> bool:
-    version = number_of(form.draft_version)
-    if request.form.get("action") == "overwrite":
-        version = _number("saved_version", version)
+def _after_save(ref: str) -> Response:
+    """Go where the button that saved leads: the check, copying, a hint, or back to the builder."""
+    action = request.form.get("action")
+    number, _, need = request.form.get("ignore", "").partition(" ")
+    if action == "check":
+        return redirect(url_for("quotes.check_draft", ref=ref), 303)
+    if action == "copy":
+        return redirect(url_for("quotes.copy_lines", ref=ref), 303)
+    if need:
+        return redirect(url_for("quotes.ignore_hint", ref=ref, model_number=number, need=need), 303)
+    flash("Saved.", "success")
+    return redirect(url_for("quotes.edit_draft", ref=ref), 303)
+
+
+def _is_stale() -> bool:
+    refusal: Refusal | None = g.get("refusal")
+    return refusal is not None and refusal.code == "stale_draft"
+
+
+def _saved(ref: str, form: SaveDraftForm, *, is_autosave: bool = False) -> bool:
     return (
         submitted(
             form,
@@ -193,12 +150,13 @@ def _saved(ref: str, form: SaveDraftForm) -> bool:
             at=now(),
             ref=ref,
             revision_number=number_of(form.revision_number),
-            draft_version=version,
+            draft_version=number_of(form.draft_version),
             account_number=form.account_number.data,
             note=form.note.data,
             lines=form.line_inputs(),
             services=form.service_inputs(),
             has_no_services=form.has_no_services.data,
+            is_autosave=is_autosave,
         )
         is not None
     )
@@ -211,7 +169,8 @@ def _changed(grid: Grid) -> _Shown | None:
     words = clean_line(pressed.get("words", ""))[:LONGEST_SEARCH]
     shown = _Shown(words=words, empty_lines=_number("empty_lines", EMPTY_LINES))
     if "add" in pressed:
-        grid.add_line(clean_line(pressed["add"]))
+        number, units = read_addition(pressed["add"])
+        grid.add_line(number, units)
         shown.focus = f"lines-{len(grid.lines) - 1}-quantity"
     elif "move" in pressed:
         way, _, at = pressed["move"].partition("-")
@@ -239,7 +198,7 @@ def _number(name: str, otherwise: int) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else otherwise
 
 
-def _builder(draft: DraftPage, form: SaveDraftForm, shown: _Shown) -> str:
+def _builder(draft: DraftPage, form: SaveDraftForm, shown: _Shown, *, is_unsaved: bool = False) -> str:
     rows = _priced_rows(draft, form)
     totals = totals_of(draft.pricing, (line for _, line in rows), service_cents(form.services))
     errors = row_errors(form)
@@ -253,7 +212,16 @@ def _builder(draft: DraftPage, form: SaveDraftForm, shown: _Shown) -> str:
         rows=[*rows, *((entry.form, None) for entry in list(form.lines)[typed:])],
         row_errors=errors,
         totals=totals,
+        hints=_hints(draft, rows),
         shown=shown,
+        is_unsaved=is_unsaved,
+    )
+
+
+def _hints(draft: DraftPage, rows: list[tuple[Any, PricedLine]]) -> tuple[HintRow, ...]:
+    """Return what the typed rows are short of."""
+    return draft.catalogue.hints(
+        (row.model_number.data or "", line.quantity) for row, line in rows if not row.remove.data
     )
 
 
@@ -277,7 +245,99 @@ def draft_totals(ref: str) -> str:
     rows = _priced_rows(draft, form)
     kept = (line for row, line in rows if not row.remove.data)
     totals = totals_of(draft.pricing, kept, service_cents(form.services))
-    return render_template("quotes/_live.html", draft=draft, rows=rows, totals=totals)
+    return render_template(
+        "quotes/_live.html", draft=draft, rows=rows, totals=totals, hints=_hints(draft, rows)
+    )
+
+
+# saving by itself, and two people at once -------------------------------------------------------
+
+
+@blueprint.post("/quotes/<ref>/draft/autosave")
+@needs(Permission.QUOTE_BUILD)
+def autosave_draft(ref: str) -> tuple[dict[str, Any], int]:
+    """Save what is typed, all of it or nothing, and answer what the page needs to go on: no page.
+
+    The answer has the words for the status line; when saved also the new version and, by the row's number
+    on the page, the id of each line, so that the next save carries the lines on.
+    """
+    grid = read_grid(request.form)
+    numbers = {id(row): row.index for row in grid.lines}
+    grid.drop_removed()
+    shown_at = [numbers[id(row)] for row in grid.lines]
+    form = SaveDraftForm(formdata=grid.fields())
+    if form.validate_on_submit() and _saved(ref, form, is_autosave=True):
+        state = ask(draft_state, viewer=current_viewer(), ref=ref)
+        ids = dict(zip(map(str, shown_at), map(str, state.line_ids), strict=False))
+        return {
+            "state": "saved",
+            "words": f"Saved {_clock()}",
+            "draft_version": state.draft_version,
+            "lines": ids,
+        }, 200
+    if _is_stale():
+        last = ask(draft_state, viewer=current_viewer(), ref=ref).last_saved
+        if last is not None and last.actor_id == current_viewer().user_id:
+            words = "You saved this draft elsewhere while you worked on it here."
+        else:
+            who = last.name if last is not None and last.name else "Somebody"
+            words = f"{who} saved this draft while you worked on it."
+        return {"state": "conflict", "words": f"Not saved: {words}"}, form_status()
+    return {"state": "unsaved", "words": f"Not saved: {faults(form, shown_at)}"}, form_status()
+
+
+def _clock() -> str:
+    local = now().astimezone(zone())
+    return f"{local.hour % 12 or 12}:{local:%M:%S %p}"
+
+
+def _side_by_side(
+    ref: str, form: SaveDraftForm, grid: Grid, *, tried: bool = False
+) -> Response | tuple[str, int]:
+    """Show what was typed beside what is saved now; where both say the same there is nothing to choose."""
+    draft = ask(draft_page, viewer=current_viewer(), at=now(), ref=ref)
+    if not draft.is_draft:
+        raise Refusal("revision_immutable")
+    merge = merge_of(form, draft.page, request.form)
+    if not merge.differs:
+        flash("Saved: both drafts say the same.", "success")
+        return redirect(url_for("quotes.edit_draft", ref=ref), 303)
+    sent = [(name, text) for name, text in grid.fields().items(multi=True) if name not in NOT_KEPT]
+    sent = [(name, text) for name, text in sent if not name.startswith("pick-")]
+    return render_template(
+        "quotes/merge_draft.html", draft=draft, page=draft.page, merge=merge, sent=sent, tried=tried
+    ), 422 if tried else 409
+
+
+@blueprint.post("/quotes/<ref>/draft/merge")
+@needs(Permission.QUOTE_BUILD)
+def merge_draft(ref: str) -> Response | tuple[str, int]:
+    """Save the draft put together from mine and the saved one, line by line as chosen."""
+    every = request.form.get("all", "")
+    if every == SAVED:
+        flash("What you typed is set aside. This is the saved draft.", "success")
+        return redirect(url_for("quotes.edit_draft", ref=ref), 303)
+    grid = read_grid(request.form)
+    grid.drop_removed()
+    form = SaveDraftForm(formdata=grid.fields())
+    if not form.validate_on_submit():
+        return _shown_again(ref, form, grid, _Shown()), form_status()
+    draft = ask(draft_page, viewer=current_viewer(), at=now(), ref=ref)
+    if not draft.is_draft:
+        raise Refusal("revision_immutable")
+    if draft.page.revision.draft_version != form.draft_version.data:
+        return _side_by_side(ref, form, grid)
+    merge = merge_of(form, draft.page, request.form, MINE if every == MINE else "")
+    if merge.open:
+        return _side_by_side(ref, form, grid, tried=True)
+    merged = read_grid(merge.fields(grid.fields()))
+    both = SaveDraftForm(formdata=merged.fields())
+    if both.validate_on_submit() and _saved(ref, both):
+        flash("Saved, put together as you chose.", "success")
+        return redirect(url_for("quotes.edit_draft", ref=ref), 303)
+    if _is_stale():
+        return _side_by_side(ref, form, grid)
+    return _shown_again(ref, both, merged, _Shown()), form_status()
 
 
 # the check before submission --------------------------------------------------------------------
@@ -287,7 +347,7 @@ def draft_totals(ref: str) -> str:
 @needs(Permission.QUOTE_BUILD)
 def check_draft(ref: str) -> Response | str:
     """Show the draft as the dealer will see it, with what is missing."""
-    draft = ask(draft_page, viewer=current_viewer(), at=now(), ref=ref)
+    draft = ask(draft_page, viewer=current_viewer(), at=now(), ref=ref, against=number_asked_for("against"))
     if not draft.is_draft:
         return redirect(url_for("quotes.show_quote", ref=ref), 303)
     return _check(draft, SubmitRevisionForm(data={"draft_version": draft.page.revision.draft_version}))
@@ -320,4 +380,11 @@ def submit_revision(ref: str, number: int) -> Response | tuple[str, int]:
 def _check(draft: DraftPage, form: SubmitRevisionForm) -> str:
     lines = [draft.pricing.line(row.line.model_number, row.line.quantity) for row in draft.page.lines]
     totals: DraftTotals = totals_of(draft.pricing, lines, draft.page.totals.services_cents)
-    return render_template("quotes/check_draft.html", draft=draft, page=draft.page, form=form, totals=totals)
+    return render_template(
+        "quotes/check_draft.html",
+        draft=draft,
+        page=draft.page,
+        form=form,
+        totals=totals,
+        change_counts=count_changes(draft.page.changes),
+    )

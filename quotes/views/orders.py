@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from uuid import UUID, uuid4
 
 from flask import current_app, flash, g, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from ledger.queries.statements import sees_credit_of
 from quotes.forms.orders import CancelOrderForm, ConfirmCancellationForm, PlaceOrderForm
 from quotes.operations import cancellations
 from quotes.operations import orders as operations
 from quotes.queries.order_page import OrderPage, order_page
-from quotes.queries.orders import orders_page
 from quotes.queries.previews import cancellation_preview, order_preview
 from quotes.queries.quotes import QuotePage, quote_page
 from quotes.queries.receipts import order_receipt as receipt_query
@@ -26,18 +23,7 @@ from referral.clock import now
 from referral.errors import Refusal
 from referral.permissions import Permission
 from referral.signing import load_signer
-from referral.text import clean_line
 from referral.webkit import ask, current_viewer, form_status, needs, submitted
-
-
-@blueprint.get("/orders")
-@needs(Permission.ORDER_VIEW)
-def orders() -> str:
-    """List orders, newest first; of one quote where it is named."""
-    quote_ref = clean_line(request.args.get("quote", ""))
-    page = ask(orders_page, viewer=current_viewer(), quote_ref=quote_ref, after=request.args.get("after"))
-    sees_credit = partial(sees_credit_of, current_viewer())
-    return render_template("quotes/orders.html", page=page, quote_ref=quote_ref, sees_credit=sees_credit)
 
 
 @blueprint.get("/orders/<ref>")
@@ -105,7 +91,11 @@ def _quote(ref: str, number: int) -> QuotePage:
 def _order_entry(ref: str, number: int) -> Answer:
     page = _quote(ref, number)
     if page.is_orderable or _against_ordering(page) is not None:
-        remaining = {row.line.line_id: row.remaining_quantity for row in page.lines if row.remaining_quantity}
+        remaining = {
+            row.line.line_id: row.remaining_quantity
+            for row in page.lines
+            if row.remaining_quantity and not row.recalled
+        }
         data = {"idempotency_key": uuid4().hex, "quantity": remaining}
         return _order_form(page, PlaceOrderForm(formdata=None, data=data), 200)
     flash("Everything that is approved is ordered already.")

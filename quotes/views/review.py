@@ -10,10 +10,13 @@ from flask_wtf import FlaskForm
 from werkzeug.wrappers import Response as BaseResponse
 
 from ledger.queries.statements import sees_credit_of
+from quotes.forms.remarks import AddRemarkForm
 from quotes.forms.review import ApproveRevisionForm, DeclineRevisionForm, RequestChangesForm
 from quotes.operations import decisions
-from quotes.queries.quotes import QuotePage, quote_page
-from quotes.rules import ATTESTATIONS, Change
+from quotes.queries.quote_view import QuoteView, quote_view
+from quotes.queries.quotes import QuotePage
+from quotes.rules.content import ATTESTATIONS
+from quotes.rules.diff import count_changes
 from quotes.views.blueprint import blueprint
 from referral.clock import now
 from referral.errors import Refusal
@@ -27,9 +30,11 @@ OUT_OF_DATE = frozenset(
     {
         "digest_mismatch",
         "not_pending",
+        "own_offer",
         "quote_expired",
         "revision_not_approved",
         "services_not_agreed",
+        "stale_offer",
         "stale_revision",
     }
 )
@@ -42,39 +47,53 @@ Answer = str | BaseResponse | tuple[str, int]
 @needs(Permission.QUOTE_VIEW)
 def show_quote(ref: str) -> str:
     """Show one revision, the newest by default; an approver decides on the same page."""
-    page = _page(ref, _revision_asked_for())
-    form = ApproveRevisionForm(formdata=None, data={"digest": page.revision.digest})
-    return render_template("quotes/show_quote.html", **_shown(page), form=form)
+    view = _view(ref, number_asked_for("revision"), number_asked_for("against"))
+    form = ApproveRevisionForm(formdata=None, data=_read(view))
+    return render_template("quotes/show_quote.html", **_shown(view), form=form)
 
 
-def _revision_asked_for() -> int | None:
-    text = request.args.get("revision")
-    if text is None:
+def _read(view: QuoteView) -> dict[str, object]:
+    """Return what an approval names of what is read: the digest, and the newest offer for the services."""
+    return {"digest": view.page.revision.digest, "offer_number": view.talk.newest_number}
+
+
+def number_asked_for(name: str) -> int | None:
+    """Return a revision number of the address, or None. Raises Refusal(not_found) for what is no number."""
+    text = request.args.get(name)
+    if not text:
         return None
     if not (text.isascii() and text.isdigit() and len(text) < 7):
         raise Refusal("not_found")
     return int(text)
 
 
-def _page(ref: str, revision_number: int | None) -> QuotePage:
-    return ask(quote_page, viewer=current_viewer(), at=now(), ref=ref, revision_number=revision_number)
+def _view(ref: str, revision_number: int | None, against: int | None = None) -> QuoteView:
+    return ask(
+        quote_view,
+        viewer=current_viewer(),
+        at=now(),
+        ref=ref,
+        revision_number=revision_number,
+        against=against,
+    )
 
 
-def _shown(page: QuotePage) -> dict[str, object]:
-    """Return what the templates of a quote need beside the page itself."""
+def _shown(view: QuoteView) -> dict[str, object]:
+    """Return what the templates of a quote need: `view`, its `page`, and what depends on the viewer."""
+    page = view.page
     stated = fold_account_number(page.revision.account_number)
     texts = {} if page.approval is None else json.loads(page.approval.attestation_text)
     return {
+        "view": view,
         "page": page,
         "changes": {line.after.line_id: line for line in page.changes if line.after is not None},
-        "removed": [line.before for line in page.changes if line.change is Change.REMOVED],
-        "change_counts": {
-            change.value: sum(1 for line in page.changes if line.change is change) for change in Change
-        },
+        "change_counts": count_changes(page.changes),
         "is_number_known": stated in {fold_account_number(number) for number in page.dealer_numbers},
         "attestations": [texts[name] for name in ATTESTATIONS if name in texts],
         "shows_credit": sees_credit_of(current_viewer(), page.dealer_code),
         "may_decide": page.is_mine_to_decide and current_viewer().may(Permission.QUOTE_DECIDE),
+        "may_remark": page.state != "draft" and current_viewer().may(Permission.QUOTE_REMARK),
+        "remark_form": AddRemarkForm(formdata=None),
     }
 
 
@@ -91,7 +110,7 @@ def _against_deciding(page: QuotePage) -> Refusal | None:
 
 def out_of_date_page(ref: str, refusal: Refusal) -> tuple[str, int]:
     """Return the page that says why, that nothing was saved, and where the newest revision is."""
-    page = _page(ref, None)
+    page = _view(ref, None).page
     return render_template("quotes/review_stale.html", page=page, refusal=refusal), status_of(refusal)
 
 
@@ -119,6 +138,7 @@ def approve_revision(ref: str, number: int) -> Answer:
             ref=ref,
             revision_number=number,
             digest=form.digest.data,
+            offer_number=form.offer_number.data,
             attested=form.attested,
             typed_account_number=form.typed_account_number.data,
             typed_name=form.typed_name.data,
@@ -197,12 +217,12 @@ def decline_revision(ref: str, number: int) -> Answer:
 
 def _decision_page(template: str, ref: str, number: int, form: FlaskForm) -> Answer:
     """Return the form of a decision on this revision, or why it is too late for one."""
-    page = _page(ref, number)
-    standing = _against_deciding(page)
+    view = _view(ref, number)
+    standing = _against_deciding(view.page)
     if standing is not None:
         return out_of_date_page(ref, standing)
-    form.digest.data = page.revision.digest
-    return render_template(template, **_shown(page), form=form)
+    form.digest.data = view.page.revision.digest
+    return render_template(template, **_shown(view), form=form)
 
 
 def _refused(template: str, ref: str, number: int, form: FlaskForm) -> tuple[str, int]:
@@ -210,8 +230,8 @@ def _refused(template: str, ref: str, number: int, form: FlaskForm) -> tuple[str
     refusal: Refusal | None = g.get("refusal")
     if refusal is not None and refusal.code in OUT_OF_DATE:
         return out_of_date_page(ref, refusal)
-    page = _page(ref, number)
-    standing = _against_deciding(page)
+    view = _view(ref, number)
+    standing = _against_deciding(view.page)
     if standing is not None:
         return out_of_date_page(ref, standing)
-    return render_template(template, **_shown(page), form=form), form_status()
+    return render_template(template, **_shown(view), form=form), form_status()

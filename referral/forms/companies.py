@@ -59,6 +59,11 @@ class AddQualificationForm(HouseForm):
 
     valid_from = DayField("First day")
     valid_to = DayField("Last day", optional=True, description="Leave it empty while no end is known.")
+    families = LineField(
+        "Families",
+        optional=True,
+        description="What it is qualified for, separated by commas, such as D3, L3I. Empty is every family.",
+    )
     evidence = LineField(
         "Evidence", description="What shows it, such as a training certificate and its date."
     )

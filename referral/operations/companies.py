@@ -15,7 +15,7 @@ from referral.ids import new_id
 from referral.models import AccountNumber, Company, Qualification
 from referral.operations.records import guard_permission, guard_reason, record_event
 from referral.permissions import CompanyKind, Permission, Viewer
-from referral.rules import periods_overlap
+from referral.rules import parse_families, periods_overlap
 from referral.text import fold_account_number
 
 _CODE = re.compile(r"\A[A-Z][A-Z0-9]{2,7}\Z")
@@ -164,10 +164,11 @@ def add_qualification(
     valid_from: date,
     valid_to: date | None,
     evidence: str,
+    families: str = "",
 ) -> Qualification:
     """The account is Ketra qualified from the first to the last day, both included.
 
-    Raises Refusal(forbidden), (not_found) also where the company is no account, (invalid_input).
+    `families` names what it is qualified for, separated by commas; '' is every family. Raises Refusal(forbidden), (not_found) also where the company is no account, (invalid_input).
     """
     company = _locked_company(tx, actor, code)
     if not company.is_account:
@@ -179,6 +180,7 @@ def add_qualification(
         valid_from=valid_from,
         valid_to=valid_to,
         evidence=evidence,
+        families=parse_families(families),
         created_at=at,
     )
     tx.add(row)
@@ -189,7 +191,7 @@ def add_qualification(
         company_id=company.id,
         event="qualification.added",
         subject=code,
-        details={"valid_from": valid_from.isoformat(), "evidence": evidence},
+        details={"valid_from": valid_from.isoformat(), "evidence": evidence, "families": row.families},
     )
     return row
 
@@ -204,7 +206,9 @@ def end_qualification(
     valid_to: date,
     reason: str,
 ) -> Qualification:
-    """The qualification ends with `valid_to`. What was ordered before keeps standing.
+    """The qualification ends with `valid_to`. What was submitted and ordered keeps standing.
+
+    A day in the past changes nothing else: what was done after it is listed for review.
 
     Raises Refusal(forbidden), (not_found), (reason_required), (invalid_input).
     """

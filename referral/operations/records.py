@@ -13,9 +13,18 @@ from sqlalchemy.orm import Session
 from referral.db import locked
 from referral.errors import Refusal
 from referral.ids import new_id
-from referral.models import AuditEvent, DealerCounter, OutgoingMail, Upload, User, UserRole
+from referral.models import (
+    AuditEvent,
+    DealerCounter,
+    OutgoingMail,
+    Upload,
+    User,
+    UserRole,
+)
 from referral.money import MAX_TOTAL_CENTS
 from referral.permissions import Permission, Role, Viewer
+from referral.queries.delegations import delegates_on
+from referral.queries.settings import today
 
 
 def guard_permission(actor: Viewer, permission: Permission) -> None:
@@ -75,27 +84,73 @@ def next_number(tx: Session, dealer_id: UUID, kind: str) -> int:
     return counter.last_number
 
 
-def queue_mail(tx: Session, *, at: datetime, recipient: str, subject: str, body: str) -> None:
-    """Owe a mail: it is written with the business rows, and so is lost or kept with them."""
+def queue_mail(
+    tx: Session,
+    *,
+    at: datetime,
+    recipient: str,
+    subject: str,
+    body: str,
+    path: str = "",
+    is_digestible: bool = False,
+) -> None:
+    """Owe a mail: it is written with the business rows, and so is lost or kept with them.
+
+    `path` is the page it leads to, a path of this site that changes nothing when opened. A digestible mail
+    waits for the one mail a day of those who prefer that. Raises ValueError for a path of another site.
+    """
+    if path and (not path.startswith("/") or path.startswith("//")):
+        raise ValueError(f"a mail leads to a path of this site, not to {path!r}")
     tx.add(
         OutgoingMail(
-            id=new_id(), recipient=recipient, subject=subject, body=body, created_at=at, sent_at=None
+            id=new_id(),
+            recipient=recipient,
+            subject=subject,
+            body=body,
+            path=path,
+            is_digestible=is_digestible,
+            created_at=at,
+            next_try_at=None,
+            given_up_at=None,
+            sent_at=None,
         )
     )
 
 
 def queue_mail_to_role(
-    tx: Session, *, at: datetime, company_id: UUID, role: Role, subject: str, body: str
+    tx: Session,
+    *,
+    at: datetime,
+    company_id: UUID,
+    role: Role,
+    subject: str,
+    body: str,
+    path: str = "",
+    is_digestible: bool = False,
 ) -> None:
-    """Owe a mail to every active user of the company who has the role, in order of address."""
+    """Owe a mail to every active user of the company who has the role, in order of address.
+
+    What approvers get, those they lend their right to decide to get too, on the days of the lending.
+    """
+    told = [User.id.in_(sa.select(UserRole.user_id).where(UserRole.role == role))]
+    if role is Role.DEALER_APPROVER:
+        lent = delegates_on(tx, company_id=company_id, day=today(tx, at))
+        told.append(User.id.in_([delegate.user_id for delegate in lent]))
     recipients = tx.scalars(
         sa.select(User.email)
-        .join(UserRole, UserRole.user_id == User.id)
-        .where(User.company_id == company_id, User.is_active, UserRole.role == role)
+        .where(User.company_id == company_id, User.is_active, sa.or_(*told))
         .order_by(User.email_folded)
     ).all()
     for recipient in recipients:
-        queue_mail(tx, at=at, recipient=recipient, subject=subject, body=body)
+        queue_mail(
+            tx,
+            at=at,
+            recipient=recipient,
+            subject=subject,
+            body=body,
+            path=path,
+            is_digestible=is_digestible,
+        )
 
 
 def keep_upload(

@@ -13,12 +13,13 @@ from sqlalchemy.orm import Session
 from referral.errors import Refusal
 from referral.models import (
     AccountNumber,
+    AccountProfile,
     Company,
     Qualification,
 )
-from referral.permissions import Viewer
 from referral.queries.exchange_rates import Exchange, currency_of_dealer, exchange_on, is_currency_fixed
-from referral.queries.settings import setting_on, today
+from referral.queries.records import PAGE_ROWS, holds_words
+from referral.queries.settings import today
 from referral.rules import is_valid_on
 from referral.text import fold_account_number
 
@@ -98,6 +99,8 @@ class CompanyPage:
     exchange: Exchange
     """The currency a dealer is quoted in, and its rate of today."""
     is_currency_fixed: bool
+    profile: AccountProfile | None
+    """What an account says of itself."""
 
 
 def company_page(tx: Session, *, code: str, at: datetime) -> CompanyPage:
@@ -125,6 +128,7 @@ def company_page(tx: Session, *, code: str, at: datetime) -> CompanyPage:
         today=day,
         exchange=exchange_on(tx, currency_of_dealer(tx, company, day), day),
         is_currency_fixed=is_currency_fixed(tx, company),
+        profile=tx.get(AccountProfile, company.id),
     )
 
 
@@ -143,28 +147,43 @@ class CompanyRow:
     account_numbers: tuple[str, ...]
 
 
-def companies_page(tx: Session, *, at: datetime, words: str = "") -> tuple[CompanyRow, ...]:
-    """Return every company by name; `words` narrows by code, name or city."""
+@dataclass(frozen=True)
+class CompaniesPage:
+    """A page of companies by name; `after` continues the list."""
+
+    rows: tuple[CompanyRow, ...]
+    after: str | None
+
+
+def companies_page(
+    tx: Session, *, at: datetime, words: str = "", after: str = "", limit: int = PAGE_ROWS
+) -> CompaniesPage:
+    """Return `limit` companies by name, those behind the one with the code `after`; `words` narrows.
+
+    Words are of the code, the name or the city. Raises Refusal(not_found) where `after` is no code.
+    """
     day = today(tx, at)
-    statement = sa.select(Company).order_by(Company.name, Company.id)
-    for word in words.split()[:5]:
-        pattern = f"%{word.replace('%', '').replace('_', '')}%"
-        statement = statement.where(
-            sa.or_(Company.name.ilike(pattern), Company.code.ilike(pattern), Company.city.ilike(pattern))
-        )
-    companies = tx.scalars(statement).all()
+    statement = sa.select(Company).where(*holds_words(words, Company.name, Company.code, Company.city))
+    if after:
+        last = company_by_code(tx, after)
+        behind = sa.and_(Company.name == last.name, Company.id > last.id)
+        statement = statement.where(sa.or_(Company.name > last.name, behind))
+    found = tx.scalars(statement.order_by(Company.name, Company.id).limit(limit + 1)).all()
+    companies = found[:limit]
+    ids = [company.id for company in companies]
     qualified = set(_qualified_ids(tx, day))
     numbers: dict[UUID, list[str]] = {}
     for company_id, number in tx.execute(
         sa.select(AccountNumber.company_id, AccountNumber.number)
         .where(
+            AccountNumber.company_id.in_(ids),
             AccountNumber.valid_from <= day,
             sa.or_(AccountNumber.valid_to.is_(None), AccountNumber.valid_to >= day),
         )
         .order_by(AccountNumber.company_id, AccountNumber.id)
     ):
         numbers.setdefault(company_id, []).append(number)
-    return tuple(
+    rows = tuple(
         CompanyRow(
             code=company.code,
             name=company.name,
@@ -178,6 +197,7 @@ def companies_page(tx: Session, *, at: datetime, words: str = "") -> tuple[Compa
         )
         for company in companies
     )
+    return CompaniesPage(rows, rows[-1].code if len(found) > limit else None)
 
 
 def _qualified_ids(tx: Session, day: date) -> Sequence[UUID]:
@@ -189,37 +209,3 @@ def _qualified_ids(tx: Session, day: date) -> Sequence[UUID]:
         )
         .distinct()
     ).all()
-
-
-@dataclass(frozen=True)
-class AccountChoice:
-    """A qualified account a dealer can refer a project to today."""
-
-    code: str
-    name: str
-    city: str
-    region: str
-    serves: str
-
-
-def qualified_accounts(tx: Session, *, viewer: Viewer, at: datetime) -> tuple[AccountChoice, ...]:
-    """Return the accounts qualified and active today, those of the dealer's region first."""
-    day = today(tx, at)
-    same_company = setting_on(tx, "same_company_allowed", day)
-    home = tx.get_one(Company, viewer.company_id).region
-    accounts = tx.scalars(
-        sa.select(Company)
-        .where(Company.is_account, Company.id.in_(_qualified_ids(tx, day)))
-        .order_by(sa.case((Company.region == home, 0), else_=1), Company.name, Company.id)
-    ).all()
-    return tuple(
-        AccountChoice(
-            code=account.code,
-            name=account.name,
-            city=account.city,
-            region=account.region,
-            serves=account.serves,
-        )
-        for account in accounts
-        if is_active_on(account, day) and (same_company or account.id != viewer.company_id)
-    )

@@ -19,7 +19,9 @@ from referral.models import (
     User,
     UserRole,
 )
-from referral.permissions import CompanyKind, Role, Viewer
+from referral.permissions import GRID, LENT, CompanyKind, Role, Viewer
+from referral.queries.delegations import lending_of
+from referral.queries.records import PAGE_ROWS, page_key
 from referral.rules import TRIES_MINUTES, TRIES_PER_ADDRESS, TRIES_PER_EMAIL
 from referral.text import fold
 
@@ -39,8 +41,8 @@ def user_by_email(tx: Session, email: str) -> User | None:
     return tx.scalars(sa.select(User).where(User.email_folded == fold(email))).one_or_none()
 
 
-def viewer_of(tx: Session, user_id: UUID) -> Viewer | None:
-    """Return who this user is today: company and roles; None where the user is not active."""
+def viewer_of(tx: Session, user_id: UUID, *, at: datetime) -> Viewer | None:
+    """Return who this user is: company, roles, and what is lent to them at `at`; None where not active."""
     found = tx.execute(
         sa.select(User, Company)
         .join(Company, Company.id == User.company_id)
@@ -50,6 +52,8 @@ def viewer_of(tx: Session, user_id: UUID) -> Viewer | None:
         return None
     user, company = found
     roles = tx.scalars(sa.select(UserRole.role).where(UserRole.user_id == user_id)).all()
+    is_dealer = any(role.company_kind is CompanyKind.DEALER for role in roles)
+    may_borrow = is_dealer and not any(GRID[role] >= LENT for role in roles)
     return Viewer(
         user_id=user.id,
         name=user.name,
@@ -58,6 +62,7 @@ def viewer_of(tx: Session, user_id: UUID) -> Viewer | None:
         company_code=company.code,
         company_name=company.name,
         roles=frozenset(roles),
+        lending=lending_of(tx, dealer_id=company.id, user_id=user.id, at=at) if may_borrow else None,
     )
 
 
@@ -68,7 +73,7 @@ def viewer_of_token(tx: Session, token: str, *, at: datetime) -> Viewer | None:
             ApiToken.token_digest == token_digest(token), ApiToken.expires_at > at
         )
     ).one_or_none()
-    return None if user_id is None else viewer_of(tx, user_id)
+    return None if user_id is None else viewer_of(tx, user_id, at=at)
 
 
 @dataclass(frozen=True)
@@ -86,11 +91,13 @@ class UserRow:
 
 @dataclass(frozen=True)
 class PeoplePage:
-    """The users and open invitations a viewer may manage."""
+    """A page of the users a viewer may manage, and the newest open invitations; `after` continues the users."""
 
     users: tuple[UserRow, ...]
-    invitations: tuple[Invitation, ...]
-    companies: tuple[Company, ...]
+    invitations: tuple[tuple[Invitation, str], ...]
+    """Each with the name of its company."""
+    has_several_companies: bool
+    after: str | None
 
 
 def companies_managed_by(viewer: Viewer) -> sa.Select[Company]:
@@ -101,23 +108,49 @@ def companies_managed_by(viewer: Viewer) -> sa.Select[Company]:
     return statement.where(Company.id == viewer.company_id)
 
 
-def people_page(tx: Session, *, viewer: Viewer, at: datetime) -> PeoplePage:
-    """Return the people of the companies the viewer manages."""
-    companies = {company.id: company for company in tx.scalars(companies_managed_by(viewer))}
-    users = tx.scalars(
-        sa.select(User).where(User.company_id.in_(companies)).order_by(User.company_id, User.name, User.id)
-    ).all()
+def people_page(
+    tx: Session, *, viewer: Viewer, at: datetime, after: str | None = None, limit: int = PAGE_ROWS
+) -> PeoplePage:
+    """Return `limit` people of the companies the viewer manages, company by company, those behind user `after`.
+
+    Raises Refusal(not_found) where `after` is no id of a user.
+    """
+    managed = companies_managed_by(viewer).with_only_columns(Company.id).order_by(None)
+    key = (User.company_id, User.name, User.id)
+    statement = (
+        sa.select(User, Company)
+        .join(Company, Company.id == User.company_id)
+        .where(User.company_id.in_(managed))
+        .order_by(*key)
+    )
+    if after is not None:
+        last = tx.scalars(
+            sa.select(User).where(User.id == page_key(after), User.company_id.in_(managed))
+        ).one_or_none()
+        if last is None:
+            raise Refusal("not_found")
+        statement = statement.where(
+            sa.or_(
+                User.company_id > last.company_id,
+                sa.and_(User.company_id == last.company_id, User.name > last.name),
+                sa.and_(User.company_id == last.company_id, User.name == last.name, User.id > last.id),
+            )
+        )
+    found = tx.execute(statement.limit(limit + 1)).all()
+    users = found[:limit]
     roles: dict[UUID, list[Role]] = {}
     for user_id, role in tx.execute(
         sa.select(UserRole.user_id, UserRole.role)
-        .where(UserRole.user_id.in_([user.id for user in users]))
+        .where(UserRole.user_id.in_([user.id for user, _ in users]))
         .order_by(UserRole.user_id, UserRole.role)
     ):
         roles.setdefault(user_id, []).append(role)
-    invitations = tx.scalars(
-        sa.select(Invitation)
-        .where(Invitation.company_id.in_(companies), Invitation.used_at.is_(None), Invitation.expires_at > at)
+    invitations = tx.execute(
+        sa.select(Invitation, Company.name)
+        .join(Company, Company.id == Invitation.company_id)
+        .where(Invitation.company_id.in_(managed), Invitation.used_at.is_(None), Invitation.expires_at > at)
         .order_by(Invitation.created_at.desc(), Invitation.id)
+        .limit(limit)
     ).all()
     return PeoplePage(
         users=tuple(
@@ -126,14 +159,15 @@ def people_page(tx: Session, *, viewer: Viewer, at: datetime) -> PeoplePage:
                 name=user.name,
                 email=user.email,
                 is_active=user.is_active,
-                company_code=companies[user.company_id].code,
-                company_name=companies[user.company_id].name,
+                company_code=company.code,
+                company_name=company.name,
                 roles=tuple(roles.get(user.id, ())),
             )
-            for user in users
+            for user, company in users
         ),
-        invitations=tuple(invitations),
-        companies=tuple(companies.values()),
+        invitations=tuple((invitation, name) for invitation, name in invitations),
+        has_several_companies=viewer.acts_as(CompanyKind.PROGRAM),
+        after=str(users[-1][0].id) if len(found) > limit else None,
     )
 
 

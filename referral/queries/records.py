@@ -1,9 +1,10 @@
-"""Audit events, outgoing mail, uploads, and the paging every list shares."""
+"""Audit events, uploads, and the paging every list shares."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -13,14 +14,16 @@ from referral.errors import Refusal
 from referral.models import (
     AuditEvent,
     Company,
-    OutgoingMail,
     Upload,
     User,
 )
 from referral.permissions import Viewer
+from referral.text import clean_line, fold
 
 PAGE_ROWS = 50
 """Rows on one page of a list."""
+MOST_WORDS = 6
+"""Words that a search looks for; further ones are let go."""
 
 
 def page_key(text: str) -> UUID:
@@ -73,17 +76,6 @@ def audit_page(
     return rows, str(found[PAGE_ROWS - 1][0].id) if len(found) > PAGE_ROWS else None
 
 
-def outbox_page(tx: Session) -> tuple[OutgoingMail, ...]:
-    """Return the newest mails of the outbox, PAGE_ROWS at most."""
-    return tuple(
-        tx.scalars(
-            sa.select(OutgoingMail)
-            .order_by(OutgoingMail.created_at.desc(), OutgoingMail.id.desc())
-            .limit(PAGE_ROWS)
-        )
-    )
-
-
 def upload_of(tx: Session, *, viewer: Viewer, upload_id: str, purpose: str) -> Upload:
     """Return a file the viewer's company uploaded for this purpose. Raises Refusal(not_found)."""
     upload = tx.scalars(
@@ -101,3 +93,19 @@ def upload_of(tx: Session, *, viewer: Viewer, upload_id: str, purpose: str) -> U
 def answers(tx: Session) -> bool:
     """Say whether the database answers; one that does not raises the driver's error."""
     return tx.scalar(sa.select(1)) == 1
+
+
+def holds_words(words: str, *columns: Any, folded: Any = None) -> list[sa.ColumnElement[bool]]:
+    """Return one condition for each of the first words: it stands in one of the columns, large or small letters alike.
+
+    `folded` is a column that is kept folded. Of the others an SQLite database lowers ASCII letters alone, so what
+    was typed is looked for as it is, too.
+    """
+    conditions = []
+    for word in clean_line(words).split()[:MOST_WORDS]:
+        places = [column.contains(word, autoescape=True) for column in columns]
+        places += [sa.func.lower(column).contains(fold(word), autoescape=True) for column in columns]
+        if folded is not None:
+            places.append(folded.contains(fold(word), autoescape=True))
+        conditions.append(sa.or_(*places))
+    return conditions

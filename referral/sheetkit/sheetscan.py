@@ -17,7 +17,7 @@ from referral.sheetkit.guard import (
     refuse,
     refuse_content,
 )
-from referral.sheetkit.table import Row, Table
+from referral.sheetkit.table import Row, Table, column_letters
 from referral.sheetkit.values import Unreadable, Value, read_iso, read_moment, read_number, read_text
 
 _NAMESPACES = (
@@ -27,7 +27,7 @@ _NAMESPACES = (
 _TAGS = {
     f"{namespace} {tag}": tag
     for namespace in _NAMESPACES
-    for tag in ("worksheet", "sheetData", "row", "c", "v", "f", "is", "t", "r", "mergeCell", "extLst")
+    for tag in ("worksheet", "sheetData", "row", "c", "v", "f", "is", "t", "r", "mergeCell", "extLst", "col")
 }
 _PARENTS = {"sheetData": "worksheet", "row": "sheetData", "c": "row", "v": "c", "f": "c", "is": "c"}
 _STRICT_PARENTS = frozenset({"sheetData", "row", "c"})
@@ -65,6 +65,7 @@ class SheetScan:
         Where it takes no formulas, a cell with one is Unreadable, whatever result was saved with it.
         """
         self.hidden_rows = 0
+        self.hidden_columns: list[str] = []
         self._limits, self._takes_formulas = limits, takes_formulas
         self._named = Table(sheet, (), has_sheets=bool(sheet))
         self._strings = strings
@@ -105,6 +106,17 @@ class SheetScan:
             self._reading = self._is_inline and parent in {"is", "r"}
         elif tag == "mergeCell":
             self._merged.append(attributes.get("ref", ""))
+        elif tag == "col" and attributes.get("hidden") in {"1", "true"}:
+            self._note_hidden(attributes)
+
+    def _note_hidden(self, attributes: dict[str, str]) -> None:
+        """Remember a hidden column or several side by side, as far as columns are read."""
+        places = [attributes.get(name, "") for name in ("min", "max")]
+        if all(text.isascii() and text.isdigit() and len(text) <= len("16384") for text in places):
+            first, last = int(places[0]), min(int(places[1]), MAX_COLUMNS)
+            if 0 < first <= last and len(self.hidden_columns) < MAX_COLUMNS:
+                letters = column_letters(first), column_letters(last)
+                self.hidden_columns.append(letters[0] if first == last else ":".join(letters))
 
     def closed(self, _name: str) -> None:
         """Take a closing tag."""

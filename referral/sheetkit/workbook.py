@@ -50,7 +50,7 @@ def read_workbook_table(package: Package, wanted: str | None, sha256: str) -> Ta
         if rows or sheet is tried[-1]:
             others = tuple(other.name for other in sheets if other.is_visible and other is not sheet)
             hidden = [other.name for other in sheets if not other.is_visible]
-            notes = _notes(sheet, others, hidden, scan.hidden_rows)
+            notes = _notes(sheet, others, hidden, scan)
             return Table(sheet.name, rows, others, notes, sha256, has_sheets=len(sheets) > 1)
     raise Refusal(
         "file_has_errors", "This workbook has no visible sheet" + (f" named “{wanted}”." if wanted else ".")
@@ -58,12 +58,14 @@ def read_workbook_table(package: Package, wanted: str | None, sha256: str) -> Ta
 
 
 def _notes(
-    sheet: SheetEntry, others: Sequence[str], hidden: Sequence[str], hidden_rows: int
+    sheet: SheetEntry, others: Sequence[str], hidden: Sequence[str], scan: SheetScan
 ) -> tuple[str, ...]:
     notes = [f"The sheet “{other}” was not read, only “{sheet.name}”." for other in others]
     notes += [f"The hidden sheet “{other}” was not read." for other in hidden]
-    if hidden_rows:
-        notes.append(f"{hidden_rows:,} hidden rows were read like the others.")
+    if scan.hidden_rows:
+        notes.append(f"{scan.hidden_rows:,} hidden rows were read like the others.")
+    if scan.hidden_columns:
+        notes.append(f"The hidden columns {', '.join(scan.hidden_columns)} were read like the others.")
     return tuple(notes)
 
 

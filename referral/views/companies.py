@@ -30,11 +30,11 @@ WORDS_LENGTH = 100
 @blueprint.get("/companies")
 @needs(Permission.COMPANY_VIEW)
 def companies() -> str:
-    """List companies, narrowed by words."""
+    """List companies by name, narrowed by words."""
     words = clean_line(request.args.get("words", ""))[:WORDS_LENGTH]
-    return render_template(
-        "referral/companies.html", rows=ask(companies_page, at=now(), words=words), words=words
-    )
+    after = clean_line(request.args.get("after", ""))[:WORDS_LENGTH]
+    page = ask(companies_page, at=now(), words=words, after=after)
+    return render_template("referral/companies.html", page=page, words=words, after=after)
 
 
 @blueprint.route("/companies/new", methods=["GET", "POST"])
@@ -135,6 +135,7 @@ def add_qualification(code: str) -> tuple[str, int] | Response:
         valid_from=form.valid_from.data,
         valid_to=form.valid_to.data,
         evidence=form.evidence.data,
+        families=form.families.data,
     ):
         flash(f"The qualification of {page.company.name} is recorded.", "success")
         return redirect(url_for("referral.show_company", code=page.company.code), 303)
@@ -162,6 +163,9 @@ def end_qualification(code: str, qualification_id: UUID) -> tuple[str, int] | Re
         reason=form.reason.data,
     ):
         flash(f"The qualification of {page.company.name} has its last day.", "success")
+        if form.valid_to.data < page.today:
+            flash("Below is what was submitted and ordered after it. Nothing of it is changed.", "info")
+            return redirect(url_for("quotes.unqualified_work", code=page.company.code), 303)
         return redirect(url_for("referral.show_company", code=page.company.code), 303)
     status = form_status() if form.is_submitted() else 200
     return render_template(

@@ -23,11 +23,9 @@ from referral.webkit import ask, current_viewer, form_status, needs, submitted
 @needs(Permission.USER_MANAGE)
 def people() -> str:
     """List users and open invitations."""
-    page = ask(people_page, viewer=current_viewer(), at=now())
-    names = {company.id: company.name for company in page.companies}
-    return render_template(
-        "referral/people.html", page=page, company_names=names, role_words=ROLE_WORDS, Role=Role
-    )
+    after = request.args.get("after") or None
+    page = ask(people_page, viewer=current_viewer(), at=now(), after=after)
+    return render_template("referral/people.html", page=page, after=after, role_words=ROLE_WORDS, Role=Role)
 
 
 @blueprint.get("/people/roles")

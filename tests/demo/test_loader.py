@@ -17,11 +17,11 @@ from ledger.states import EntryKind
 from quotes.models.orders import Cancellation, Order
 from quotes.models.quotes import Quote, Revision
 from quotes.models.returns import OrderReturn
+from quotes.queries.content import content_lines, content_services
 from quotes.queries.home import home_page
-from quotes.queries.quotes import content_lines, content_services
 from quotes.queries.verification import quote_faults
 from quotes.queries.work import work_rows
-from quotes.rules import shown_state, totals
+from quotes.rules.content import shown_state, totals
 from quotes.states import RevisionState
 from referral.db import read, write
 from referral.models import Company, Referral, User
@@ -252,7 +252,7 @@ def test_each_kind_of_user_signs_in_nobody_else_can_and_one_dealer_is_just_short
     for _, person in SIGN_INS:
         user = users.pop(email_of(person))
         assert user.password_hash == PASSWORDS[person]
-        viewer = viewer_of(tx, user.id)
+        viewer = viewer_of(tx, user.id, at=ON)
         home = home_page(tx, viewer=viewer, at=ON)
         assert (home.dealer is not None) is viewer.acts_as(CompanyKind.DEALER)
     assert {user.password_hash for user in users.values()} == {None}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,12 @@ from ledger.rules.credit import LevelStep
 from ledger.states import AccountKind, EntryKind
 from quotes.operations.cancellations import cancel_order
 from quotes.operations.decisions import request_changes
+from quotes.operations.projects import set_milestone
+from quotes.operations.recalls import recall_prices, tell_of_recalls
+from quotes.operations.reminders import remind_of_expiry
+from quotes.states import MilestoneKind
 from referral.db import db
+from referral.operations.assignments import continue_referral
 from referral.operations.settings import change_setting
 from referral.signing import load_signer
 from tests.applications import SETTINGS
@@ -68,6 +73,10 @@ def filled(tx):
         reason="More",
         remarks={line_id: "Twelve, please"},
     )
+    set_milestone(
+        tx, actor=world.account, at=AT, ref=world.refer(), kind=MilestoneKind.INSTALL, number=0,
+        planned_on=AT.date(), forecast_on=None, actual_on=None, owner="", slip_reason="",
+    )  # fmt: skip
     change_setting(
         tx,
         actor=world.program,
@@ -134,6 +143,19 @@ def filled(tx):
         row_count=1,
         reason="Distributor's list",
     )
+    continue_referral(
+        tx,
+        actor=world.program,
+        at=AT,
+        ref=f"R-{world.dealer.company_code}-1",
+        last_on=date(2026, 6, 1),
+        reason="Half of it is installed",
+    )
+    remind_of_expiry(tx, actor=None, at=AT + timedelta(days=28), dealer_id=world.dealer.company_id)
     take_checkpoint(tx, actor=world.program, at=AT, signer=load_signer(Path(str(SETTINGS["SIGNING_KEY"]))))
+    world.submit()
+    recall_prices(tx, actor=world.program, at=AT, version=1, model_numbers=["PROC-1"], reason="Typed wrong")
+    tx.flush()
+    tell_of_recalls(tx, actor=world.program, at=AT, dealer_id=world.dealer.company_id)
     tx.commit()
     return order

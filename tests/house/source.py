@@ -13,7 +13,7 @@ FLOORS = ("referral", "ledger", "quotes")
 
 TOOLS = ("errors", "clock", "ids", "money", "text", "signing", "db", "permissions")
 ROOMS = ("states", "models", "rules", "queries", "operations")
-KITS = ("formkit", "schemakit", "sheetkit", "signin", "webkit", "apikit")
+KITS = ("mailkit", "formkit", "schemakit", "sheetkit", "signin", "webkit", "listkit", "apikit")
 SHAPES = ("forms", "schemas", "sheets")
 DOORS = ("views", "api", "cli")
 ORDER = (*TOOLS, *ROOMS, *KITS, *SHAPES, *DOORS)

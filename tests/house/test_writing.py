@@ -12,6 +12,9 @@ from tests.house.source import ROOT, functions_of, imports_of, module_files, nam
 CLOCKS = {"now", "utcnow", "today", "time", "time_ns", "monotonic"}
 HELPERS_THAT_TAKE_NO_ACTOR = {
     "referral.operations.admins.create_admin",
+    "referral.operations.mail.lease_mail",
+    "referral.operations.mail.mark_mail_failed",
+    "referral.operations.mail.mark_mail_sent",
     "referral.operations.records.queue_mail",
     "referral.operations.records.queue_mail_to_role",
     "referral.operations.people.accept_invitation",

@@ -47,8 +47,9 @@ PEOPLE = {
     "program": ["program.robin"],
 }
 NO_PAGES = FRAGMENTS | {
-    "ledger.export_year", "ledger.export_statement", "ledger.refused_credit_rows", "quotes.approve_revision", "quotes.order_receipt", "quotes.search_items",
-    "referral.health", "security.logout",
+    "ledger.export_year", "ledger.export_statement", "ledger.refused_credit_rows", "quotes.agree_services", "quotes.approve_revision", "quotes.calendar_feed", "quotes.order_receipt", "quotes.search_items",
+    "quotes.download_design_file", "quotes.refused_bill_rows",
+    "referral.export_referrals", "referral.health", "referral.outbox_mail", "security.logout",
     "security.verify", "static",
 }  # fmt: skip
 SAMPLES = 12
@@ -117,8 +118,17 @@ def find_pages(app, client, starts):
         found.setdefault((endpoint, first_badge(answer.text)), address)
         waiting += linked(answer.text)
         if endpoint == "quotes.edit_draft":  # whose button leads there
-            waiting.append(f"{address}/check")
+            waiting += [f"{address}/check", f"{address}/copy"]
+        if endpoint == "quotes.upload_bill":
+            waiting.append(previewed_bill(client, address))
     return found
+
+
+def previewed_bill(client, address):
+    """The preview of a bill with good, refused, unknown and left out rows."""
+    rows = b"SKU,Qty,Room\nDM-D3-ADRD-15-9W,4,Hall\nDM-D3-ADRD-15,2,Hall\nDM-D3-ADRD-25-9W,two,Hall\nTotal,8,\n"
+    files = {"file": (io.BytesIO(rows), "bill.csv")}
+    return client.post(address, files, content_type="multipart/form-data").location
 
 
 def starts(app, tx, who):
@@ -144,7 +154,7 @@ def expected(app, tx, person):
     """Every endpoint that answers this person with a page, or nobody in particular."""
     permissions = {Permission.PUBLIC}
     if person is not None:
-        permissions = viewer_of(tx, person.id).permissions - {Permission.PUBLIC}
+        permissions = viewer_of(tx, person.id, at=now()).permissions - {Permission.PUBLIC}
     return {
         rule.endpoint
         for rule, method in rules(app)

@@ -18,6 +18,7 @@ from ledger.rules.checkpoints import read_checkpoint
 from ledger.states import EntryKind, EvidenceKind
 from quotes.models.orders import Order, OrderLine
 from quotes.models.quotes import Approval, Revision, RevisionLine
+from quotes.models.services import ServiceAgreement, ServiceOfferLine
 from referral.models import AuditEvent
 from referral.signing import load_signer
 from tests.factories import AT, make_dealer, make_world
@@ -284,6 +285,14 @@ TAMPERINGS = {
     "approver changed": (of_approval(lambda scene: {"approved_by": scene.world.account.user_id}), VERIFY),
     "attested text changed": (of_approval({"attestation_text": "{}"}), VERIFY),
     "typed account number changed": (of_approval({"typed_account_number": "1"}), VERIFY),
+    "price of an agreed service changed": (
+        lambda scene: do(scene.tx, sa.update(ServiceOfferLine.__table__).values(amount_cents=1)),
+        VERIFY,
+    ),
+    "agreement to services removed": (
+        lambda scene: do(scene.tx, sa.delete(ServiceAgreement.__table__)),
+        VERIFY,
+    ),
     "quantity of an approved line changed": (
         lambda scene: do(
             scene.tx, sa.update(RevisionLine.__table__).values(quantity=RevisionLine.quantity + 1)

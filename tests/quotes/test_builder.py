@@ -162,11 +162,11 @@ def test_a_stale_draft_is_refused_and_both_sides_are_offered(builder: PageClient
     world.save(ref, note="From the second tab")
     before = saved(world, ref)
     page = builder.submit("Save", {"note": "From the first tab"}, status=409)
-    assert "Someone else saved this draft in the meantime" in page.text
-    assert page.link("Open the saved one in a new tab") == f"/quotes/{ref}/draft"
-    assert "From the first tab" in page.html
+    assert "You saved this draft elsewhere in the meantime" in page.text
+    assert "From the second tab" in page.text
+    assert "From the first tab" in page.text
     assert saved(world, ref) == before
-    builder.submit("Replace the saved one with mine")
+    builder.submit("Take all of mine")
     assert saved(world, ref)[4] == "From the first tab"
 
 

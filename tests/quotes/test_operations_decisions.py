@@ -13,7 +13,7 @@ from quotes.models.quotes import Approval, Remark, Revision
 from quotes.operations.decisions import Evidence, approve_revision, decline_revision, request_changes
 from quotes.operations.quotes import start_revision
 from quotes.queries.quotes import quote_page
-from quotes.rules import ATTESTATION_VERSION, ATTESTATIONS
+from quotes.rules.content import ATTESTATION_VERSION, ATTESTATIONS
 from quotes.states import RevisionState, ServicesState
 from referral.models import AccountNumber, AuditEvent, Company, OutgoingMail
 from referral.permissions import Role

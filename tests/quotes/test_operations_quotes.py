@@ -19,7 +19,8 @@ from quotes.queries.listings import quotes_page
 from quotes.queries.orders import orders_page
 from quotes.queries.quotes import quote_page
 from quotes.queries.verification import quote_faults
-from quotes.rules import MAX_LINES, Change
+from quotes.rules.content import MAX_LINES
+from quotes.rules.diff import Change
 from quotes.states import RevisionState, ServiceKind, ServicesState
 from referral.models import AccountNumber, Company, OutgoingMail, Qualification
 from referral.operations.companies import end_account_number, end_qualification

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from quotes.models.quotes import Approval, Remark, Revision
 from quotes.operations.quotes import LineInput, start_revision
-from quotes.rules import ATTESTATIONS
+from quotes.rules.content import ATTESTATIONS
 from referral.clock import now
 from referral.db import db
 from referral.models import AuditEvent, Company
@@ -127,11 +127,11 @@ def test_the_next_revision_shows_what_changed(
     world.save(ref, revision=2, at=NOW, lines=lines)
     world.submit(ref, revision=2, at=NOW)
     page = client.sign_in(user_of(tx, world.dealer)).get(f"/quotes/{ref}")
-    assert "1 added, 1 changed, 1 removed; 1 as before." in page.text
+    assert "+ 1 line, − 1 line, 1 changed; 1 as before." in page.text
     assert "Quantity 10 → 12" in page.text
     assert "1 × PROC-1" in page.text
     older = client.get(f"/quotes/{ref}?revision=1")
-    assert "There is a newer revision" in older.text
+    assert "Superseded by revision 2" in older.text
 
 
 def test_the_page_asks_as_much_for_100_lines_as_for_5(client: PageClient, tx: Session, world: World) -> None:

@@ -9,20 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.rules.credit import LevelStep, line_credit_cents, reversal_cents, standing
-from quotes.rules import (
-    Change,
+from quotes.rules.content import (
     ContentHead,
     ContentLine,
     ContentService,
     canonical_json,
     content_digests,
-    diff_lines,
     is_expired,
     last_valid_day,
     request_digest,
     shown_state,
     totals,
 )
+from quotes.rules.diff import Change, diff_lines
 from quotes.states import Category, RevisionState, ServiceKind
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)

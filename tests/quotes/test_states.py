@@ -15,7 +15,7 @@ from quotes.operations.returns import return_order
 from quotes.operations.shipments import ship_order
 from quotes.operations.submissions import submit_revision
 from quotes.queries.order_page import order_page
-from quotes.rules import ATTESTATIONS
+from quotes.rules.content import ATTESTATIONS
 from quotes.states import ORDER_MOVES, REVISION_MOVES, OrderState, ReturnReason, RevisionState
 from referral.errors import Refusal
 from referral.ids import parse_public_number

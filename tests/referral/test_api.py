@@ -269,3 +269,49 @@ def test_a_list_goes_on_after_its_cursor(client, tx):
             break
         after = f"&after={page['next']}"
     assert seen == refs[::-1]
+
+
+OPENING = {
+    "project": {"project_name": "Boat House", "place": "Camden, ME", "is_suitable": True},
+}
+
+
+def test_two_accounts_for_one_project_are_parked_and_chosen_between(client, tx):
+    world = make_world(tx)
+    dealer, other = token_of(tx, world.dealer), make_account(tx, world.program)
+    said = OPENING["project"] | {"account": world.account.company_code}
+    first = client.api("POST", "/api/v1/referrals", said, token=dealer, status=201).json
+    again = said | {"account": other.company_code}
+    parked = client.api("POST", "/api/v1/referrals", again, token=dealer, status=201).json
+    assert (first["state"], parked["state"]) == ("open", "parked")
+    theirs = token_of(tx, other)
+    place = f"/api/v1/referrals/{parked['id']}"
+    client.api("GET", place, token=theirs, status=404)
+    client.api("POST", f"{place}/choose", {}, token=dealer, status=422)
+    stale = {"reason": "Nearer", "instead_of": "R-X-9"}
+    client.api("POST", f"{place}/choose", stale, token=dealer, status=409)
+    chosen = client.api("POST", f"{place}/choose", {"reason": "Nearer"}, token=dealer).json
+    assert chosen == {"id": parked["id"], "state": "open"}
+    assert client.api("GET", place, token=theirs).json["days_left"] == 30
+    client.api("POST", f"{place}/pass-over", {"reason": "Late"}, token=dealer, status=409)
+    client.api("POST", f"{place}/choose", {"reason": "Mine"}, token=theirs, status=403)
+
+
+def test_the_program_continues_and_reassigns_a_referral(client, tx):
+    world = make_world(tx)
+    place, program = f"/api/v1/referrals/{world.refer()}", token_of(tx, world.program)
+    granted = {"last_on": "2098-01-01", "reason": "Installed"}
+    answer = client.api("POST", f"{place}/continue", granted, token=program).json
+    assert answer["last_on"] == "2098-01-01"
+    past = client.api(
+        "POST", f"{place}/continue", granted | {"last_on": "2020-01-01"}, token=program, status=422
+    )
+    assert past.json["field"] == "last_on"
+    other = make_account(tx, world.program)
+    said = {"account": other.company_code, "reason": "Moved"}
+    new = client.api("POST", f"{place}/reassign", said, token=program, status=201).json
+    assert new["state"] == "open"
+    client.api("POST", f"{place}/reassign", said, token=program, status=409)
+    found = client.api("GET", "/api/v1/accounts?region=ME", token=token_of(tx, world.dealer)).json["items"]
+    assert {row["id"] for row in found} == {world.account.company_code, other.company_code}
+    assert not client.api("GET", "/api/v1/accounts?region=ZZ", token=token_of(tx, world.dealer)).json["items"]

@@ -86,7 +86,7 @@ def test_an_invitation_is_owed_by_mail_and_its_token_is_kept_nowhere(tx):
     assert all(token not in str(event.details) for event in tx.scalars(sa.select(AuditEvent)))
     user = accept_invitation(tx, at=AT + timedelta(hours=1), token=token, password_hash="hash")
     tx.flush()
-    viewer = viewer_of(tx, user.id)
+    viewer = viewer_of(tx, user.id, at=AT)
     assert (viewer.company_code, viewer.roles) == (admin.company_code, {Role.DEALER_VIEWER})
 
 
@@ -159,7 +159,7 @@ def test_changing_access_ends_sessions_and_tokens_at_once(tx):
     changed = tx.get_one(User, user.user_id)
     assert changed.sign_in_id != before
     assert viewer_of_token(tx, token, at=AT) is None
-    assert viewer_of(tx, user.user_id) is None
+    assert viewer_of(tx, user.user_id, at=AT) is None
     assert tx.scalars(sa.select(UserRole.role).where(UserRole.user_id == user.user_id)).all() == [
         Role.DEALER_VIEWER
     ]

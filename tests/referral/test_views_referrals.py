@@ -7,12 +7,12 @@ from datetime import date
 import pytest
 import sqlalchemy as sa
 
+from referral.clock import now
 from referral.db import read
 from referral.models import Referral
 from referral.operations.referrals import open_referral
 from referral.permissions import CompanyKind, Role
 from tests.factories import (
-    AT,
     everything,
     make_account,
     make_company,
@@ -41,7 +41,7 @@ def world(tx):
 def opened(world, **overrides):
     said = REFERRAL | {"wanted_on": None, "client_shared": False, "is_suitable": True} | overrides
     referral = open_referral(
-        world.tx, actor=world.dealer, at=AT, account_code=world.account.company_code, **said
+        world.tx, actor=world.dealer, at=now(), account_code=world.account.company_code, **said
     )
     world.tx.flush()
     return f"/referrals/R-{world.dealer.company_code}-{referral.number}"
@@ -147,7 +147,7 @@ def test_the_list_is_narrowed_by_the_address(client, tx, world):
     opened(world)
     client.sign_in(user_of(tx, world.dealer))
     assert client.get("/referrals?state=open").all(".//tbody/tr/td[1]") == ["Marsh residence"]
-    assert "None here" in client.get("/referrals?state=refused").text
+    assert "No referral fits" in client.get("/referrals?state=refused").text
     for query in ("state=nonsense", "after=nonsense", "state=open%00"):
         client.get(f"/referrals?{query}", status=404)
     for ref in ("R-1", "R-NOSUCH-1", f"R-{world.dealer.company_code}-99", "Q-A-1", "😀"):

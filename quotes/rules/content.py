@@ -1,8 +1,7 @@
-"""Pure rules of quotes: content digests, line diff, totals, expiry, attestations."""
+"""Pure rules of a revision: content digests, totals, expiry, attestations."""
 
 from __future__ import annotations
 
-import enum
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -202,45 +201,3 @@ def shown_state(state: RevisionState, expires_on: date | None, day: date) -> str
     if state in {RevisionState.SUBMITTED, RevisionState.APPROVED} and is_expired(expires_on, day):
         return "expired"
     return state.value
-
-
-# diff -------------------------------------------------------------------------------------------
-
-
-class Change(enum.StrEnum):
-    """How a line differs from an earlier revision."""
-
-    SAME = "same"
-    ADDED = "added"
-    REMOVED = "removed"
-    CHANGED = "changed"
-
-
-@dataclass(frozen=True)
-class LineChange:
-    """A line against the earlier revision; `before` or `after` is None where it is added or removed."""
-
-    change: Change
-    before: ContentLine | None
-    after: ContentLine | None
-    fields: tuple[str, ...]
-    """Which of model_number, description, room, quantity, list_price_cents differ."""
-
-
-_COMPARED = ("model_number", "description", "room", "quantity", "list_price_cents")
-
-
-def diff_lines(before: Sequence[ContentLine], after: Sequence[ContentLine]) -> tuple[LineChange, ...]:
-    """Return each line of `after` in order with its change, then the removed ones in their old order."""
-    old = {line.line_id: line for line in before}
-    kept = {line.line_id for line in after}
-    changes = []
-    for line in after:
-        was = old.get(line.line_id)
-        if was is None:
-            changes.append(LineChange(Change.ADDED, None, line, ()))
-            continue
-        fields = tuple(name for name in _COMPARED if getattr(was, name) != getattr(line, name))
-        changes.append(LineChange(Change.CHANGED if fields else Change.SAME, was, line, fields))
-    changes.extend(LineChange(Change.REMOVED, line, None, ()) for line in before if line.line_id not in kept)
-    return tuple(changes)

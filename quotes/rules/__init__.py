@@ -1,0 +1,1 @@
+"""Pure rules of quotes, one file per document."""
