@@ -50,12 +50,14 @@ import quotes.views.draft_tools
 import quotes.views.home
 import quotes.views.listings
 import quotes.views.orders
+import quotes.views.papers
 import quotes.views.price_lists
 import quotes.views.project_calendar
 import quotes.views.projects
 import quotes.views.qualifications
 import quotes.views.recalls
 import quotes.views.remarks
+import quotes.views.replacements
 import quotes.views.returns
 import quotes.views.review
 import quotes.views.search
@@ -97,6 +99,7 @@ from quotes.queries.open_items import quote_open_items
 from quotes.queries.outlook import credit_outlook
 from quotes.queries.recalls import dealers_to_tell
 from quotes.queries.reminders import reminders_due
+from quotes.queries.trail_verification import trail_faults
 from quotes.queries.verification import quote_faults
 from quotes.sheets.year import order_sheets
 from quotes.views.blueprint import blueprint as quote_pages
@@ -155,13 +158,22 @@ def create_app(settings: Mapping[str, object] | None = None) -> Flask:
     for blueprint in (referral_pages, ledger_pages, quote_pages):
         app.register_blueprint(blueprint)
     prepare_api(app, (referral.api.blueprint, ledger.api.blueprint, quotes_api))
-    for group in (referral.cli.admins.admin_cli, ledger.cli.group.ledger_cli, quotes.cli.prices_cli, demo_cli):
+    for group in (
+        referral.cli.admins.admin_cli,
+        ledger.cli.group.ledger_cli,
+        quotes.cli.prices_cli,
+        demo_cli,
+    ):
         app.cli.add_command(group)
     app.cli.add_command(referral.cli.admins.permissions_command)
     app.cli.add_command(referral.cli.worker.worker_command)
     app.extensions["year_sheets"] = (credit_sheets, order_sheets)
     app.extensions["open_items"] = (ledger_open_items, quote_open_items)
-    app.extensions["lists"] = {"quotes.quotes": FilterQuotesForm, "quotes.orders": FilterOrdersForm, "referral.referrals": FilterReferralsForm}
+    app.extensions["lists"] = {
+        "quotes.quotes": FilterQuotesForm,
+        "quotes.orders": FilterOrdersForm,
+        "referral.referrals": FilterReferralsForm,
+    }
     app.extensions["jobs"] = (
         Job("reminders", reminders_due, remind_of_expiry, rests=timedelta(minutes=10)),
         Job("recalls", dealers_to_tell, tell_of_recalls),
@@ -177,6 +189,7 @@ def create_app(settings: Mapping[str, object] | None = None) -> Flask:
         dispute_faults,
         quote_faults,
         evidence_faults,
+        trail_faults,
         design_file_faults,
     )
     with app.app_context():

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from demo.choices import ChoiceSteps
 from demo.credit import CreditSteps
+from demo.desk import DeskSteps
 from demo.plans import PlanSteps
 from demo.project import ProjectSteps
 from demo.revisions import RevisionSteps
@@ -99,7 +100,7 @@ def email_of(person: str) -> str:
     return next(str(row["email"]) for row in story["people"] if row["key"] == person)
 
 
-class _Loader(ChoiceSteps, ProjectSteps, PlanSteps, TalkSteps, RevisionSteps, CreditSteps):
+class _Loader(ChoiceSteps, ProjectSteps, PlanSteps, TalkSteps, RevisionSteps, DeskSteps, CreditSteps):
     """The whole story: what is there at its start, and its steps by date."""
 
     def add_companies_and_people(self, hashes: Mapping[str, str]) -> None:
@@ -277,6 +278,7 @@ class _Loader(ChoiceSteps, ProjectSteps, PlanSteps, TalkSteps, RevisionSteps, Cr
         steps += self.plan_steps()
         steps += self.talk_steps()
         steps += self.revision_steps()
+        steps += self.desk_steps()
         steps.sort(key=lambda step: step[0])
         return [(self.instant(day, at_time), step) for day, at_time, step in steps]
 

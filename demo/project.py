@@ -19,6 +19,7 @@ from quotes.operations.quotes import (
     start_quote,
     start_revision,
 )
+from quotes.operations.replacements import order_replacement
 from quotes.operations.returns import return_order
 from quotes.operations.shipments import ship_order
 from quotes.operations.submissions import submit_revision
@@ -200,6 +201,7 @@ class ProjectSteps(Stage):
             quantities=quantities,
             purchase_order=f"DM-{row['key'].replace('_', '-').upper()}-{said['order']}",
             idempotency_key=f"demo-{row['key']}-{said['order']}",
+            wanted_on=day_or_none(said.get("wanted_on")),
         )
 
     def _units(
@@ -238,6 +240,21 @@ class ProjectSteps(Stage):
             reason=ReturnReason(said["reason"]),
             words=said["words"],
             idempotency_key=f"demo-{row['key']}-{said['order']}-return",
+        )
+
+    def order_replacement(
+        self, row: dict[str, Any], said: dict[str, Any], actor: Viewer, at: datetime
+    ) -> None:
+        """The account replaces failed units under warranty."""
+        order_replacement(
+            self.tx,
+            actor=actor,
+            at=at,
+            ref=self.orders[row["key"], said["order"]],
+            quantities=self._units(row, said, actor, at) or {},
+            reason=said["reason"],
+            failed_on=day_or_none(said["failed_on"]),
+            idempotency_key=f"demo-{row['key']}-{said['order']}-replace",
         )
 
     def cancel(self, row: dict[str, Any], said: dict[str, Any], actor: Viewer, at: datetime) -> None:

@@ -229,6 +229,7 @@ def _responses(answers: dict[Any, Any], codes: Iterable[str], *, has_body: bool)
         by_status.setdefault(status_of(Refusal(code)), []).append(f"`{code}`")
     if has_body:
         by_status |= {400: ["no JSON"], 413: ["too large"], 415: ["not application/json"]}
+        by_status[405] = ["a number in the path is out of its range"]
     good = {int(status): answer for status, answer in answers.items() if int(status) < 400}
     noes = {
         status: {

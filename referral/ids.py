@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from referral.clock import unix_milliseconds
 
-_NUMBER = re.compile(r"\A([RQODT])-([A-Z0-9]{3,8})-([1-9][0-9]{0,8})\Z")
+_NUMBER = re.compile(r"\A([RQODTUC])-([A-Z0-9]{3,8})-([1-9][0-9]{0,8})\Z")
 
 
 def new_id() -> uuid.UUID:
@@ -34,7 +34,10 @@ class PublicNumber:
 
 
 def parse_public_number(text: str, kind: str) -> PublicNumber | None:
-    """Read a public number of the given kind (R referral, Q quote, O order, D dispute, T transfer), or None."""
+    """Read a public number of the given kind, or None.
+
+    Kinds are R referral, Q quote, O order, D dispute, T transfer, U installed source, C claim.
+    """
     match = _NUMBER.match(text)
     if match is None or match[1] != kind:
         return None

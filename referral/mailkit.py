@@ -30,7 +30,7 @@ PREFERENCES_PATH = "/mail"
 SUBJECT_LENGTH = 200
 SIGNATURE = "\n\n-- \n"
 """What stands between a plain text and its signature."""
-_OWN_PATH = re.compile(r"/(?![/\\])[A-Za-z0-9._~/?=&%+-]*\Z")
+_OWN_PATH = re.compile(r"/(?![/\\])[A-Za-z0-9._~/?=&%+-]*(?:#[a-z-]+)?\Z")
 _ADDRESS_LINE = re.compile(r"https?://[^\s<>\"]+\Z")
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?\Z|[0-9a-f:.]*:[0-9a-f:.]*\Z")
 _PERMANENT = range(500, 600)

@@ -1,8 +1,9 @@
-"""Texts that people type: cleaning, comparing, searching."""
+"""Texts that people type: cleaning, comparing, searching; and how a day is said to them."""
 
 from __future__ import annotations
 
 import unicodedata
+from datetime import date
 
 _SEPARATORS = dict.fromkeys(map(ord, " -\u00a0\u2010\u2011\u2012\u2013\t"))
 
@@ -39,3 +40,8 @@ def fold_account_number(text: str) -> str:
 def fold_model_number(text: str) -> str:
     """Return a model number as it is compared: upper case, no white space around or inside."""
     return "".join(unicodedata.normalize("NFKC", text).upper().split())
+
+
+def say_day(day: date | None) -> str:
+    """Return a day as 21 Nov 2026, as in sentences and mails; '' of none."""
+    return "" if day is None else f"{day.day} {day:%b %Y}"

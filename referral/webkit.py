@@ -23,6 +23,7 @@ from referral.errors import REFUSALS, Refusal
 from referral.money import format_cents, format_exchange_rate, format_rate
 from referral.permissions import Permission, Viewer
 from referral.queries.settings import time_zone
+from referral.text import say_day
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -360,11 +361,6 @@ def format_instant(at: datetime | None) -> str:
     return f"{local.day} {local:%b %Y}, {local.hour % 12 or 12}:{local:%M %p} {local.tzname()}"
 
 
-def format_day(day: datetime | None) -> str:
-    """Write a day as 21 Nov 2026."""
-    return "" if day is None else f"{day.day} {day:%b %Y}"
-
-
 def _secure(response: Response) -> Response:
     headers = response.headers
     headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
@@ -399,6 +395,6 @@ def prepare_app(
     app.jinja_env.filters["rate"] = format_rate
     app.jinja_env.filters["exchange_rate"] = format_exchange_rate
     app.jinja_env.filters["instant"] = format_instant
-    app.jinja_env.filters["day"] = format_day
+    app.jinja_env.filters["day"] = say_day
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True

@@ -48,6 +48,11 @@ FRAGMENTS = {"quotes.autosave_draft", "quotes.draft_totals", "quotes.search_item
 """Endpoints that answer a part of a page."""
 
 
+pytestmark = pytest.mark.sqlite_only(
+    "roles and the conditions of what they see are the same on both databases"
+)
+
+
 class Grid:
     """Two worlds side by side: the own one of the person who knocks, and another's."""
 

@@ -29,14 +29,17 @@ from quotes.queries.verification import quote_faults
 from quotes.states import OrderState, RevisionState
 from referral.db import read, write
 from referral.errors import Refusal
-from referral.models import AccountNumber, DealerCounter, Referral, User
+from referral.models import AccountNumber, Company, DealerCounter, Referral, User
+from referral.operations.assignments import reassign_referral
 from referral.operations.companies import add_account_number
 from referral.operations.conflicts import choose_referral, pass_over_referral
+from referral.operations.delegations import end_delegation, lend_decision
 from referral.operations.people import accept_invitation, add_user, invite_user
 from referral.operations.referrals import accept_referral, open_referral
 from referral.permissions import Role
+from referral.queries.people import viewer_of
 from referral.states import LIVE_REFERRAL_STATES, ReferralState
-from tests.factories import AT, ITEMS, make_account, make_dealer, make_world
+from tests.factories import AT, ITEMS, make_account, make_dealer, make_user, make_world
 from tests.quotes.test_operations_cancellations import cancelling
 from tests.quotes.test_operations_decisions import approving
 from tests.quotes.test_operations_orders import CREDIT, ordering
@@ -332,6 +335,80 @@ def test_choosing_the_parked_one_while_the_first_is_accepted_ends_with_the_chose
             ).all()
         )
         assert [states[number] for number in sorted(states)] == [ReferralState.CLOSED, ReferralState.OPEN]
+
+
+def overtaken(tx, app, first, second):
+    """Write `second` while `first` is written but not committed; returns the second's answer or refusal.
+
+    It has to wait: it fails the test where it ends before the first is committed.
+    """
+    tx.commit()
+
+    def late():
+        with app.app_context():
+            try:
+                return write(second[0], **second[1])
+            except Refusal as refusal:
+                return refusal
+
+    with ThreadPoolExecutor(1) as pool:
+
+        def hold(held):
+            first[0](held, **first[1])
+            held.flush()
+            answer = pool.submit(late)
+            time.sleep(0.4)
+            assert not answer.done()
+            return answer
+
+        return write(hold).result(60)
+
+
+def closing(world):
+    account = make_account(world.tx, world.program)
+    number = world.tx.scalars(sa.select(Referral.number).order_by(Referral.number.desc()).limit(1)).one()
+    said = {"actor": world.program, "at": AT, "ref": f"R-{world.dealer.company_code}-{number}"}
+    return reassign_referral, said | {"account_code": account.company_code, "reason": "They moved away."}
+
+
+def test_an_order_waits_for_the_closing_of_its_project_and_is_refused(tx, app):
+    world = make_world(tx)
+    placing = (place_order, ordering(world, world.approve()))
+    answer = overtaken(tx, app, closing(world), placing)
+    assert answer.code == "referral_closed"
+    assert count(tx, Order) == 0
+
+
+def test_a_project_is_closed_only_after_the_order_under_way_is_committed(tx, app):
+    world = make_world(tx)
+    placing = (place_order, ordering(world, world.approve()))
+    overtaken(tx, app, placing, closing(world))
+    tx.expire_all()
+    assert count(tx, Order) == 1
+    states = tx.scalars(sa.select(Referral.state).order_by(Referral.number)).all()
+    assert states == [ReferralState.CLOSED, ReferralState.OPEN]
+
+
+def test_a_delegate_decides_no_more_once_the_lending_is_being_ended(tx, app):
+    world = make_world(tx)
+    quote = world.submit()
+    colleague = make_user(tx, tx.get_one(Company, world.dealer.company_id), Role.DEALER_VIEWER)
+    made = lend_decision(
+        tx,
+        actor=world.dealer,
+        at=AT,
+        approver_id=world.dealer.user_id,
+        delegate_id=colleague.user_id,
+        first_on=AT.date(),
+        last_on=AT.date(),
+    )
+    tx.flush()
+    delegate = viewer_of(tx, colleague.user_id, at=AT)
+    said = approving(world, quote) | {"actor": delegate, "typed_name": delegate.name}
+    ending = (end_delegation, {"actor": world.dealer, "at": AT, "delegation_id": made.id})
+    answer = overtaken(tx, app, ending, (approve_revision, said))
+    assert answer.code == "delegation_expired"
+    assert count(tx, Approval) == 0
 
 
 def test_20_first_referrals_of_different_projects_are_numbered_without_gap(tx, race):

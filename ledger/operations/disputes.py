@@ -32,6 +32,7 @@ from referral.operations.records import (
 )
 from referral.permissions import Permission, Role, Viewer
 from referral.queries.settings import time_zone, today, whole_number_setting
+from referral.text import say_day
 
 _KIND = "D"
 
@@ -288,7 +289,7 @@ def _record_opened(
         at,
         ref,
         f"{dealer.name} disputes a posting: {ref}",
-        f"Dispute {ref} of {dealer.name} about {posting}. Answer it by {dispute.answer_due_on} after "
+        f"Dispute {ref} of {dealer.name} about {posting}. Answer it by {say_day(dispute.answer_due_on)} after "
         f"signing in.\n\n{dispute.reason}\n",
     )
 

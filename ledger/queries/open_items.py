@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Protocol
 
 import sqlalchemy as sa
@@ -16,6 +16,7 @@ from ledger.models.imports import CreditImport
 from ledger.models.years import YearClosing
 from referral.ids import PublicNumber
 from referral.models import Company
+from referral.text import say_day
 
 
 @dataclass(frozen=True)
@@ -47,11 +48,6 @@ def ledger_open_items(tx: Session, *, program_year: int, at: datetime) -> Iterat
     yield from _earlier_years(tx, program_year)
     yield from _imports(tx)
     yield from _disputes(tx, program_year)
-
-
-def say_day(day: date) -> str:
-    """Write a day in a sentence, as 21 Nov 2026."""
-    return f"{day.day} {day:%b %Y}"
 
 
 def _earlier_years(tx: Session, program_year: int) -> Iterator[OpenItem]:

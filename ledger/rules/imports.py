@@ -13,7 +13,7 @@ from ledger.states import AccountKind, EntryKind
 from referral.errors import REFUSALS, Problem
 from referral.money import format_plain
 from referral.rules import is_valid_on
-from referral.text import fold_account_number
+from referral.text import fold_account_number, say_day
 
 IMPORT_ACCOUNTS: Mapping[EntryKind, AccountKind] = {
     EntryKind.OTHER_PURCHASE: AccountKind.OTHER_PURCHASES,
@@ -135,10 +135,10 @@ class ImportGround:
         dealer_id = self._dealer(line, problems)
         year = line.day.year
         if line.day > self.today:
-            problems.append(_problem(line, "day", "invalid_input", f"{line.day} is still to come"))
+            problems.append(_problem(line, "day", "invalid_input", f"{say_day(line.day)} is still to come"))
         elif year < FIRST_IMPORT_YEAR:
             problems.append(
-                _problem(line, "day", "invalid_input", f"{line.day} is before {FIRST_IMPORT_YEAR}")
+                _problem(line, "day", "invalid_input", f"{say_day(line.day)} is before {FIRST_IMPORT_YEAR}")
             )
         if year in self.closed_years or (dealer_id, year) in self.closed:
             problems.append(_problem(line, "day", "year_closed", f"program year {year} is closed"))
@@ -157,16 +157,14 @@ class ImportGround:
             code = self.dealers.get(line.dealer.upper())
             holder = self._holder(line.dealer, line.day)
             if code is None and holder is None:
-                words = (
-                    f"“{line.dealer[:40]}” is no dealer’s code and no dealer’s account number on {line.day}"
-                )
+                words = f"“{line.dealer[:40]}” is no dealer’s code and no dealer’s account number on {say_day(line.day)}"
                 problems.append(_problem(line, "dealer", "not_found", words))
                 return None
             found |= {dealer_id: "dealer" for dealer_id in (code, holder) if dealer_id is not None}
         if line.account_number:
             holder = self._holder(line.account_number, line.day)
             if holder is None:
-                words = f"“{line.account_number[:40]}” is no dealer’s account number on {line.day}"
+                words = f"“{line.account_number[:40]}” is no dealer’s account number on {say_day(line.day)}"
                 problems.append(_problem(line, "account_number", "account_number_unknown_for_dealer", words))
                 return None
             found[holder] = "account_number"

@@ -18,7 +18,7 @@ from referral.clock import now
 from referral.errors import Refusal
 from referral.ids import PublicNumber
 from referral.permissions import Permission
-from referral.text import clean_line
+from referral.text import clean_line, say_day
 from referral.webkit import ask, current_viewer, form_status, needs, submitted
 
 KEY_USED = (
@@ -68,7 +68,7 @@ def open_dispute(dealer_code: str, year: int, account: str, sequence: int) -> Re
         )
         if dispute is not None:
             ref = str(PublicNumber("D", current_viewer().company_code, dispute.number))
-            flash(f"{ref} is open. The program answers by {dispute.answer_due_on}.", "success")
+            flash(f"{ref} is open. The program answers by {say_day(dispute.answer_due_on)}.", "success")
             return redirect(url_for("ledger.show_dispute", ref=ref), 303)
     page = ask(
         disputable_posting,

@@ -29,6 +29,7 @@ from referral.webkit import ask, current_viewer, needs
 @blueprint.refuses(
     "file_too_large_or_not_a_workbook",
     "file_has_errors",
+    "referral_closed",
     "revision_immutable",
     "stale_draft",
     "model_number_unknown",
@@ -40,8 +41,8 @@ def import_bill(said: Said, ref: str) -> Answer:
     """Import a bill of material into the draft, behind its lines or instead of them; or only check it."""
     viewer, at = current_viewer(), now()
     draft = ask(bill_draft, viewer=viewer, at=at, ref=ref)
-    if not draft.is_draft:
-        raise Refusal("revision_immutable")
+    if draft.refused:
+        raise Refusal(draft.refused)
     table = open_bill(said["content"], said["filename"], said["sheet"])
     remembered = ask(bill_mappings, viewer=viewer, digests=heading_digests(table))
     reading = find_reading(table, SaidReading(said["heading_row"], said["columns"]), remembered)
@@ -80,4 +81,5 @@ def import_bill(said: Said, ref: str) -> Answer:
         "refused": checked.refused,
         "left_out": checked.left_out,
         "unknown": checked.unknown,
+        "recalled": [{"model_number": number, "reason": why} for number, why in checked.recalled.items()],
     }

@@ -1,4 +1,4 @@
-"""The JSON API of orders and what becomes of them: shipments, cancellations, returns."""
+"""The JSON API of orders and what becomes of them: shipments, cancellations, returns, replacements."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from ledger.queries.statements import sees_credit_of
 from quotes.api.blueprint import ORDER, REVISION, Answer, Headers, Said, blueprint
 from quotes.operations.cancellations import cancel_order as cancel_order_operation
 from quotes.operations.orders import place_order as place_order_operation
+from quotes.operations.replacements import order_replacement as order_replacement_operation
 from quotes.operations.returns import return_order as return_order_operation
 from quotes.operations.shipments import ship_order as ship_order_operation
 from quotes.queries.order_page import order_page
@@ -31,6 +32,7 @@ from referral.webkit import ask, current_viewer, needs
 @blueprint.arguments(order_schemas.PlaceOrderSchema)
 @blueprint.response(201, order_schemas.PlacedOrderSchema)
 @blueprint.refuses(
+    "referral_closed",
     "idempotency_key_missing",
     "idempotency_key_reused",
     "stale_revision",
@@ -43,6 +45,7 @@ from referral.webkit import ask, current_viewer, needs
     "not_on_revision",
     "exceeds_approved_qty",
     "price_recalled",
+    "invalid_input",
     "empty_order",
     "amount_too_large",
     "exchange_rate_missing",
@@ -93,7 +96,7 @@ def list_orders(said: Said) -> Answer:
 @blueprint.response(200, order_schemas.OrderSchema)
 @blueprint.refuses()
 def show_order(ref: str) -> Answer:
-    """See an order with its lines, shipments, cancellations and returns."""
+    """See an order with its lines, shipments, cancellations, returns and warranty replacements."""
     page = ask(order_page, viewer=current_viewer(), ref=ref)
     hidden: Answer = {} if page.shows_credit else {"credit_cents": None, "reversed_cents": None}
     return {
@@ -107,6 +110,7 @@ def show_order(ref: str) -> Answer:
         "shipments": page.shipments,
         "cancellations": [asdict(cancellation) | hidden for cancellation in page.cancellations],
         "returns": [asdict(returned) | hidden for returned in page.returns],
+        "replacements": page.replacements,
     }
 
 
@@ -162,6 +166,33 @@ def return_order(said: Said, ref: str) -> tuple[Answer, Headers]:
         **said,
     )
     return {"order": ref, "returned": returned}, {"Location": url_for("quotes_api.show_order", ref=ref)}
+
+
+@blueprint.post(f"{ORDER}/replacements")
+@needs(Permission.ORDER_ENTER)
+@blueprint.arguments(order_schemas.OrderReplacementSchema)
+@blueprint.response(201, order_schemas.PlacedReplacementSchema)
+@blueprint.refuses(
+    "reason_required",
+    "idempotency_key_missing",
+    "idempotency_key_reused",
+    "invalid_input",
+    "not_on_revision",
+    "exceeds_returnable",
+    "empty_order",
+    keyed=True,
+)
+def order_replacement(said: Said, ref: str) -> tuple[Answer, Headers]:
+    """Order units in place of failed ones under warranty; it needs no approval and earns nothing."""
+    replacement = write(
+        order_replacement_operation,
+        actor=current_viewer(),
+        at=now(),
+        ref=ref,
+        idempotency_key=idempotency_key(),
+        **said,
+    )
+    return {"order": ref, "replacement": replacement}, {"Location": url_for("quotes_api.show_order", ref=ref)}
 
 
 @blueprint.post(f"{ORDER}/cancellations")

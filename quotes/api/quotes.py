@@ -196,6 +196,8 @@ def _evidence() -> Evidence:
 @blueprint.arguments(quote_schemas.ApproveRevisionSchema)
 @blueprint.response(200, quote_schemas.ApprovedRevisionSchema)
 @blueprint.refuses(
+    "delegation_expired",
+    "referral_closed",
     "stale_revision",
     "digest_mismatch",
     "not_pending",
@@ -225,7 +227,15 @@ def approve_revision(said: Said, ref: str, revision_number: int) -> Answer:
 @needs(Permission.QUOTE_DECIDE)
 @blueprint.arguments(quote_schemas.RequestChangesSchema)
 @blueprint.response(200, quote_schemas.RevisionHeadSchema)
-@blueprint.refuses("stale_revision", "digest_mismatch", "not_pending", "reason_required", "not_on_revision")
+@blueprint.refuses(
+    "delegation_expired",
+    "stale_revision",
+    "digest_mismatch",
+    "referral_closed",
+    "not_pending",
+    "reason_required",
+    "not_on_revision",
+)
 def request_changes(said: Said, ref: str, revision_number: int) -> Answer:
     """Send a revision back with a reason and remarks at lines."""
     revision = write(
@@ -243,7 +253,14 @@ def request_changes(said: Said, ref: str, revision_number: int) -> Answer:
 @needs(Permission.QUOTE_DECIDE)
 @blueprint.arguments(quote_schemas.DeclineRevisionSchema)
 @blueprint.response(200, quote_schemas.RevisionHeadSchema)
-@blueprint.refuses("stale_revision", "digest_mismatch", "not_pending", "reason_required")
+@blueprint.refuses(
+    "delegation_expired",
+    "stale_revision",
+    "digest_mismatch",
+    "referral_closed",
+    "not_pending",
+    "reason_required",
+)
 def decline_revision(said: Said, ref: str, revision_number: int) -> Answer:
     """Decline a revision, with a reason."""
     revision = write(

@@ -13,7 +13,14 @@ from referral.db import write
 from referral.permissions import Permission
 from referral.webkit import ask, current_viewer, needs
 
-SETTLED = ("stale_revision", "not_pending", "quote_expired", "stale_offer", "delegation_expired")
+SETTLED = (
+    "stale_revision",
+    "not_pending",
+    "quote_expired",
+    "referral_closed",
+    "stale_offer",
+    "delegation_expired",
+)
 
 
 def _talk(ref: str, revision_number: int) -> ServicesTalk:

@@ -26,4 +26,3 @@ class IgnoreHintForm(HouseForm):
     """Why something that the catalogue says is left out."""
 
     reason = ParagraphField("Why it is left out", longest=REASON_LENGTH)
-

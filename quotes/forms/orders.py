@@ -1,4 +1,4 @@
-"""Entering an order, shipping, cancelling and returning units of it."""
+"""Entering an order, shipping, cancelling, returning and replacing units of it."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ class PlaceOrderForm(HouseForm):
 
     idempotency_key = LineField("Order key", longest=KEY_LENGTH, widget=HiddenInput())
     purchase_order = LineField("Purchase order number", optional=True, longest=PURCHASE_ORDER_LENGTH)
+    wanted_on = DayField("Wanted on site by", optional=True)
     quantity = PerLineField("Quantities", QuantityField("Quantity", optional=True, minimum=0))
 
 
@@ -75,6 +76,26 @@ class ConfirmReturnForm(HouseForm):
     idempotency_key = LineField("Return key", longest=KEY_LENGTH, widget=HiddenInput())
     reason = LineField("Reason", widget=HiddenInput())
     words = ParagraphField("In your own words", optional=True, longest=REASON_LENGTH, widget=HiddenInput())
+    quantity = PerLineField(
+        "Quantities", QuantityField("Quantity", optional=True, minimum=0, widget=HiddenInput())
+    )
+
+
+class OrderReplacementForm(HouseForm):
+    """Units that failed, how and when. The button says what is sent; `confirm` orders it."""
+
+    idempotency_key = LineField("Replacement key", longest=KEY_LENGTH, widget=HiddenInput())
+    reason = ParagraphField("What is wrong with them", longest=REASON_LENGTH)
+    failed_on = DayField("Failed on", optional=True)
+    quantity = PerLineField("Quantities", QuantityField("Quantity", optional=True, minimum=0))
+
+
+class ConfirmReplacementForm(HouseForm):
+    """What the confirmation shows, to be sent back unchanged as an OrderReplacementForm."""
+
+    idempotency_key = LineField("Replacement key", longest=KEY_LENGTH, widget=HiddenInput())
+    reason = ParagraphField("What is wrong with them", longest=REASON_LENGTH, widget=HiddenInput())
+    failed_on = DayField("Failed on", optional=True, widget=HiddenInput())
     quantity = PerLineField(
         "Quantities", QuantityField("Quantity", optional=True, minimum=0, widget=HiddenInput())
     )

@@ -57,16 +57,15 @@ def copy_lines(
     """The draft has the product lines of another quote of the account too, at the list prices of today.
 
     Model number, quantity and room are copied, each as a new line after those that are there; `replaces`
-    takes these away first. `source_revision` None is the newest. All lines or none, unless `good_only`
-    leaves out those that today's list lacks. `draft_version` None does not check. Raises Refusal(forbidden),
-    (not_found) also for a quote of another account, (referral_closed), (revision_immutable), (stale_draft), (empty_quote)
-    where nothing could be copied, (invalid_input) for too many lines, (amount_too_large),
+    takes these away first. `source_revision` None is the newest. All lines or none, unless `good_only` leaves
+    out those that today's list lacks. `draft_version` None does not check. Raises Refusal(forbidden),
+    (not_found) also for a quote of another account, (referral_closed), (revision_immutable), (stale_draft),
+    (empty_quote) where nothing could be copied, (invalid_input) for too many lines, (amount_too_large),
     (price_list_missing), (model_number_unknown) with one problem a line.
     """
     guard_permission(actor, Permission.QUOTE_BUILD)
     quote = locked_quote(tx, actor, ref)
     guard_account_side(actor, quote)
-    guard_project_stands(tx, quote)
     guard_project_stands(tx, quote)
     revision = locked_revision(tx, quote, quote.latest_revision)
     if revision.state is not RevisionState.DRAFT:

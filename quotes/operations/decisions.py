@@ -168,13 +168,16 @@ def request_changes(
     reason: str,
     remarks: Mapping[UUID, str] = NO_REMARKS,
 ) -> Revision:
-    """The revision goes back to the account with a reason and remarks on single lines.
+    """The revision goes back to the account with a reason and remarks on single lines; the same twice is once.
 
     Raises Refusal(forbidden), (delegation_expired), (not_found), (stale_revision), (digest_mismatch),
-    (not_pending), (reason_required), (not_on_revision).
+    (referral_closed), (not_pending), (reason_required), (not_on_revision).
     """
     quote, revision, lender = _decidable(tx, actor, at, ref, revision_number, digest)
     said = {line_id: text.strip() for line_id, text in remarks.items() if text.strip()}
+    if _is_said(actor, revision, RevisionState.CHANGES_REQUESTED, reason) and said == _asked(tx, revision):
+        return revision
+    guard_project_stands(tx, quote)
     if not reason.strip() and not said:
         raise Refusal("reason_required", field="reason")
     lines = set(
@@ -209,15 +212,37 @@ def request_changes(
 def decline_revision(
     tx: Session, *, actor: Viewer, at: datetime, ref: str, revision_number: int, digest: str, reason: str
 ) -> Revision:
-    """The dealer does not want this revision.
+    """The dealer does not want this revision; declining twice is once.
 
     Raises Refusal(forbidden), (delegation_expired), (not_found), (stale_revision), (digest_mismatch),
-    (not_pending), (reason_required).
+    (referral_closed), (not_pending), (reason_required).
     """
     quote, revision, lender = _decidable(tx, actor, at, ref, revision_number, digest)
+    if _is_said(actor, revision, RevisionState.DECLINED, reason):
+        return revision
+    guard_project_stands(tx, quote)
     guard_reason(reason)
     _settle(tx, actor, at, quote, revision, lender, "decline", reason.strip())
     return revision
+
+
+def _is_said(actor: Viewer, revision: Revision, state: RevisionState, reason: str) -> bool:
+    """Say whether this person decided just so before: a form that is sent twice decides once."""
+    decided = (revision.state, revision.decided_by, revision.decision_reason)
+    return decided == (state, actor.user_id, reason.strip())
+
+
+def _asked(tx: Session, revision: Revision) -> dict[UUID, str]:
+    """Return what was asked for at lines when the revision was sent back."""
+    rows = tx.scalars(
+        sa.select(Remark).where(
+            Remark.dealer_id == revision.dealer_id,
+            Remark.quote_id == revision.quote_id,
+            Remark.revision_number == revision.number,
+            Remark.is_request,
+        )
+    )
+    return {row.line_id: row.text for row in rows if row.line_id is not None}
 
 
 _EVENTS = {

@@ -9,7 +9,12 @@ from sqlalchemy.orm import Session
 
 from quotes.models.bills import DesignFile
 from quotes.models.quotes import Quote, Revision
-from quotes.operations.quotes import guard_account_side, locked_quote, locked_revision
+from quotes.operations.quotes import (
+    guard_account_side,
+    guard_project_stands,
+    locked_quote,
+    locked_revision,
+)
 from quotes.states import RevisionState
 from referral.errors import Refusal
 from referral.ids import new_id
@@ -30,12 +35,13 @@ def attach_design_file(
     """The draft has this file beside its lines, with its SHA-256.
 
     A file that is attached already, byte by byte under the same name, stays attached once. Raises
-    Refusal(forbidden), (not_found), (revision_immutable), (invalid_input) for an empty file or too many,
-    (file_too_large_or_not_a_workbook).
+    Refusal(forbidden), (not_found), (referral_closed), (revision_immutable), (invalid_input) for an empty file
+    or too many, (file_too_large_or_not_a_workbook).
     """
     guard_permission(actor, Permission.QUOTE_BUILD)
     quote = locked_quote(tx, actor, ref)
     guard_account_side(actor, quote)
+    guard_project_stands(tx, quote)
     revision = locked_revision(tx, quote, quote.latest_revision)
     if not content:
         raise Refusal("invalid_input", "This file is empty.", "file")
@@ -92,11 +98,12 @@ def attach_upload(
 def remove_design_file(tx: Session, *, actor: Viewer, at: datetime, ref: str, file_id: str) -> None:
     """The draft has this file no more; earlier revisions keep it.
 
-    Raises Refusal(forbidden), (not_found), (revision_immutable).
+    Raises Refusal(forbidden), (not_found), (referral_closed), (revision_immutable).
     """
     guard_permission(actor, Permission.QUOTE_BUILD)
     quote = locked_quote(tx, actor, ref)
     guard_account_side(actor, quote)
+    guard_project_stands(tx, quote)
     revision = locked_revision(tx, quote, quote.latest_revision)
     file = tx.get(DesignFile, (quote.dealer_id, page_key(file_id)))
     if file is None or file.quote_id != quote.id:

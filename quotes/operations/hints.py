@@ -9,7 +9,13 @@ from sqlalchemy.orm import Session
 
 from quotes.models.bills import IgnoredHint
 from quotes.models.quotes import Quote
-from quotes.operations.quotes import dealer_currency, guard_account_side, locked_quote, locked_revision
+from quotes.operations.quotes import (
+    dealer_currency,
+    guard_account_side,
+    guard_project_stands,
+    locked_quote,
+    locked_revision,
+)
 from quotes.queries.price_lists import items_by_model_number, price_list_on
 from quotes.rules.hints import parse_goes_with
 from quotes.states import RevisionState
@@ -27,7 +33,7 @@ def ignore_hint(
     """Both sides see that the account leaves a need of a model number unfilled, and why. Nothing is blocked.
 
     A reason given before is replaced. Raises Refusal(forbidden), (not_found) also where today's catalogue
-    knows no such need, (revision_immutable) without a draft, (reason_required).
+    knows no such need, (referral_closed), (revision_immutable) without a draft, (reason_required).
     """
     quote = _guarded(tx, actor, ref)
     number = fold_model_number(model_number)
@@ -49,7 +55,10 @@ def ignore_hint(
 
 
 def heed_hint(tx: Session, *, actor: Viewer, at: datetime, ref: str, model_number: str, need: str) -> None:
-    """A hint that was ignored counts again. Raises Refusal(forbidden), (not_found), (revision_immutable)."""
+    """A hint that was ignored counts again.
+
+    Raises Refusal(forbidden), (not_found), (referral_closed), (revision_immutable).
+    """
     quote = _guarded(tx, actor, ref)
     number = fold_model_number(model_number)
     row = _ignored(tx, quote, number, need)
@@ -63,6 +72,7 @@ def _guarded(tx: Session, actor: Viewer, ref: str) -> Quote:
     guard_permission(actor, Permission.QUOTE_BUILD)
     quote = locked_quote(tx, actor, ref)
     guard_account_side(actor, quote)
+    guard_project_stands(tx, quote)
     if locked_revision(tx, quote, quote.latest_revision).state is not RevisionState.DRAFT:
         raise Refusal("revision_immutable")
     return quote

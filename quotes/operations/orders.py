@@ -41,6 +41,7 @@ from referral.permissions import Permission, Viewer
 from referral.queries.companies import check_account_number
 from referral.queries.exchange_rates import Exchange, exchange_on
 from referral.queries.settings import creditable_categories, today, whole_number_setting
+from referral.text import say_day
 
 
 def place_order(
@@ -53,14 +54,16 @@ def place_order(
     quantities: Mapping[UUID, int] | None,
     purchase_order: str,
     idempotency_key: str,
+    wanted_on: date | None = None,
 ) -> tuple[Order, str]:
     """The approved lines are ordered and the dealer has the credit, together; returns order and number.
 
-    `quantities` maps line ids to units; None orders everything that remains. The same key and content
-    answers with the same order. Raises Refusal(forbidden), (not_found), (idempotency_key_missing),
-    (idempotency_key_reused), (stale_revision), (revision_not_approved), (quote_expired),
-    (services_not_agreed), (referral_closed), (account_not_qualified), (account_number_unknown_for_dealer),
-    (not_on_revision), (exceeds_approved_qty), (empty_order), (amount_too_large), (exchange_rate_missing),
+    `quantities` maps line ids to units; None orders everything that remains. `wanted_on` is the day by which
+    the account wants them on site, if it says one. The same key and content answers with the same order.
+    Raises Refusal(forbidden), (not_found), (idempotency_key_missing), (idempotency_key_reused),
+    (stale_revision), (revision_not_approved), (quote_expired), (services_not_agreed), (referral_closed),
+    (account_not_qualified), (account_number_unknown_for_dealer), (not_on_revision), (exceeds_approved_qty),
+    (empty_order), (amount_too_large), (exchange_rate_missing), (invalid_input) for a wanted day that is over,
     and (price_recalled) with one problem for each chosen line at a recalled price; the others can be ordered.
     Program rules, sections 2 and 6.
     """
@@ -69,14 +72,7 @@ def place_order(
         raise Refusal("idempotency_key_missing", field="idempotency_key")
     quote = locked_quote(tx, actor, ref)
     guard_account_side(actor, quote)
-    said = request_digest(
-        {
-            "quote": ref,
-            "revision": revision_number,
-            "purchase_order": purchase_order,
-            "lines": said_quantities(quantities),
-        }
-    )
+    said = _said(ref, revision_number, purchase_order, quantities, wanted_on)
     dealer = tx.get_one(Company, quote.dealer_id)
     before = tx.scalars(
         sa.select(Order).where(
@@ -89,6 +85,8 @@ def place_order(
         return before, str(PublicNumber("O", dealer.code, before.number))
     revision = locked_revision(tx, quote, revision_number)
     _guard_orderable(tx, quote, revision, at)
+    if wanted_on is not None and wanted_on < today(tx, at):
+        raise Refusal("invalid_input", "This day is over.", "wanted_on")
     lines = content_lines(tx, quote, revision_number)
     chosen = _chosen(lines, ordered_quantities(tx, quote), quantities)
     guard_not_recalled(
@@ -100,7 +98,7 @@ def place_order(
     )
     order, rows = _make_order(tx, actor, at, quote, revision, chosen)
     order.idempotency_key, order.request_digest = idempotency_key.strip(), said
-    order.purchase_order = purchase_order
+    order.purchase_order, order.wanted_on = purchase_order, wanted_on
     approval = tx.get_one(Approval, (quote.dealer_id, quote.id, revision_number))
     order.digest = order_digest(order, rows, approval)
     number = str(PublicNumber("O", dealer.code, order.number))
@@ -205,6 +203,26 @@ def _chosen(
     return [(line, wanted[line.line_id]) for line in lines if line.line_id in wanted]
 
 
+def _said(
+    ref: str,
+    revision_number: int,
+    purchase_order: str,
+    quantities: Mapping[UUID, int] | None,
+    wanted_on: date | None,
+) -> str:
+    """Return the digest of what a request says; without a wanted day it is what it was before there were any."""
+    wanted = {} if wanted_on is None else {"wanted_on": wanted_on.isoformat()}
+    return request_digest(
+        {
+            "quote": ref,
+            "revision": revision_number,
+            "purchase_order": purchase_order,
+            **wanted,
+            "lines": said_quantities(quantities),
+        }
+    )
+
+
 def said_quantities(quantities: Mapping[UUID, int] | None) -> dict[str, int] | None:
     """Return what a request says of quantities, for its digest; None is everything that is left."""
     if quantities is None:
@@ -241,7 +259,7 @@ def _exchange(tx: Session, revision: Revision, day: date) -> Exchange:
     currency = str(revision.currency)
     exchange = exchange_on(tx, currency, day)
     if exchange.is_missing:
-        raise Refusal("exchange_rate_missing", f"No exchange rate of {currency} holds on {day}.")
+        raise Refusal("exchange_rate_missing", f"No exchange rate of {currency} holds on {say_day(day)}.")
     return exchange
 
 

@@ -14,6 +14,7 @@ from ledger.operations.entries import Source, post_entry, posting_year
 from ledger.states import AccountKind, EntryKind
 from quotes.models.orders import Cancellation, Order
 from quotes.models.quotes import Quote
+from quotes.models.replacements import Replacement
 from quotes.models.returns import OrderReturn
 from quotes.models.shipments import Shipment
 from quotes.operations.orders import within
@@ -53,8 +54,10 @@ def guard_key(idempotency_key: str) -> str:
     return idempotency_key.strip()
 
 
-def next_number_of(tx: Session, order: Order, table: type[Cancellation | Shipment | OrderReturn]) -> int:
-    """Return the next number of a cancellation, shipment or return of the locked order."""
+def next_number_of(
+    tx: Session, order: Order, table: type[Cancellation | Shipment | OrderReturn | Replacement]
+) -> int:
+    """Return the next number of a cancellation, shipment, return or replacement of the locked order."""
     earlier = tx.scalar(
         sa.select(sa.func.max(table.number)).where(
             table.dealer_id == order.dealer_id, table.order_id == order.id

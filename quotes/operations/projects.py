@@ -16,22 +16,17 @@ from referral.errors import Refusal
 from referral.ids import new_id
 from referral.models import Referral
 from referral.operations.records import guard_permission, guard_reason, queue_mail_to_role, record_event
+from referral.operations.referrals import locked_referral
 from referral.permissions import Permission, Role, Viewer
-from referral.queries.referrals import dealer_of_number, referrals_seen_by
 from referral.queries.settings import today
 from referral.states import ReferralState
+from referral.text import say_day
 
 
 def _locked_project(tx: Session, actor: Viewer, ref: str) -> Referral:
     """Lock the project's referral. Raises Refusal(forbidden), (not_found), (referral_closed)."""
     guard_permission(actor, Permission.PROJECT_PLAN)
-    dealer_id, number = dealer_of_number(tx, ref, "R")
-    referral = locked(
-        tx,
-        referrals_seen_by(actor).where(Referral.dealer_id == dealer_id, Referral.number == number),
-    )
-    if referral is None:
-        raise Refusal("not_found")
+    referral = locked_referral(tx, actor, ref)
     if referral.state is not ReferralState.ACCEPTED:
         raise Refusal("referral_closed", "A project is planned once its account has accepted the referral.")
     return referral
@@ -56,17 +51,25 @@ def set_milestone(
 ) -> MilestoneEntry:
     """This is what holds of the milestone from now on; what was said before stays in its history.
 
-    `number` is that of the entry it was read with, 0 where nothing was said yet. Saying the same again
-    adds nothing. When it slips, the other side is told. Raises Refusal(forbidden), (not_found),
-    (referral_closed), (stale_plan), (invalid_input) without a planned day or for a day it was done that is
-    yet to come, (reason_required) for a new planned day and for one that ends later than planned.
+    `number` is that of the entry it was read with, 0 where nothing was said yet. Saying the same again, also
+    by sending the same form twice, adds nothing. When it slips, the other side is told. Raises
+    Refusal(forbidden), (not_found), (referral_closed), (stale_plan), (invalid_input) without a planned day or
+    for a day it was done that is yet to come, (reason_required) for a new planned day and for one that ends
+    later than planned.
     """
     referral = _locked_project(tx, actor, ref)
     before = _newest(tx, referral, kind)
-    if number != (0 if before is None else before.number):
-        raise Refusal("stale_plan")
     said = Days(planned_on, forecast_on, actual_on)
     was = None if before is None else Days(before.planned_on, before.forecast_on, before.actual_on)
+    reason = slip_reason.strip()
+    if (
+        before is not None
+        and (said, owner, reason) == (was, before.owner, before.slip_reason)
+        and (number == before.number or (number, actor.user_id) == (before.number - 1, before.said_by))
+    ):
+        return before
+    if number != (0 if before is None else before.number):
+        raise Refusal("stale_plan")
     if planned_on is None:
         raise Refusal("invalid_input", "Say first for which day it is planned.", field="planned_on")
     if actual_on is not None and actual_on > today(tx, at):
@@ -74,9 +77,6 @@ def set_milestone(
     is_slipping = said.needs_reason(was)
     if is_slipping:
         guard_reason(slip_reason, "slip_reason")
-    same = before is not None and said == was
-    if before is not None and same and (before.owner, before.slip_reason) == (owner, slip_reason.strip()):
-        return before
     entry = MilestoneEntry(
         dealer_id=referral.dealer_id,
         id=new_id(),
@@ -87,7 +87,7 @@ def set_milestone(
         forecast_on=forecast_on,
         actual_on=actual_on,
         owner=owner,
-        slip_reason=slip_reason.strip(),
+        slip_reason=reason,
         said_by=actor.user_id,
         said_at=at,
     )
@@ -131,10 +131,6 @@ def _text(day: date | None) -> str | None:
     return None if day is None else day.isoformat()
 
 
-def _day_words(day: date | None) -> str:
-    return "" if day is None else f"{day.day} {day:%b %Y}"
-
-
 def _tell_other_side(
     tx: Session,
     actor: Viewer,
@@ -157,8 +153,8 @@ def _tell_other_side(
         role=Role.ACCOUNT_BUILDER if is_dealer else Role.DEALER_APPROVER,
         subject=f"{referral.project_name}: {words} slips by {by}",
         body=(
-            f"{words} of {referral.project_name} ({ref}) {verb} {_day_words(end_on)}; "
-            f"planned was {_day_words(entry.planned_on)}.\n"
+            f"{words} of {referral.project_name} ({ref}) {verb} {say_day(end_on)}; "
+            f"planned was {say_day(entry.planned_on)}.\n"
             f"{actor.company_name} says why: {entry.slip_reason}\n"
         ),
         path=f"/projects/{ref}",
@@ -182,22 +178,33 @@ def add_trade(
     agreed_on: date | None,
     done_on: date | None,
 ) -> Trade:
-    """The trade takes part in the project, for both sides to see.
+    """The trade takes part in the project, for both sides to see; one of the same words is that trade.
 
     Raises Refusal(forbidden), (not_found), (referral_closed), (invalid_input) for a day that is yet to come.
     """
     referral = _locked_project(tx, actor, ref)
     _guard_done(tx, at, done_on)
+    said = {
+        "trade": trade,
+        "name": name,
+        "contact": contact,
+        "scope": scope,
+        "agreed_on": agreed_on,
+        "done_on": done_on,
+    }
+    before = tx.scalars(
+        sa.select(Trade)
+        .filter_by(dealer_id=referral.dealer_id, referral_id=referral.id, **said)
+        .order_by(Trade.id)
+        .limit(1)
+    ).one_or_none()
+    if before is not None:
+        return before
     row = Trade(
         dealer_id=referral.dealer_id,
         id=new_id(),
         referral_id=referral.id,
-        trade=trade,
-        name=name,
-        contact=contact,
-        scope=scope,
-        agreed_on=agreed_on,
-        done_on=done_on,
+        **said,
         version=1,
         changed_by=actor.user_id,
         changed_at=at,
@@ -222,16 +229,20 @@ def change_trade(
     agreed_on: date | None,
     done_on: date | None,
 ) -> Trade:
-    """The trade is as said; `version` is the one that was read.
+    """The trade is as said; `version` is the one that was read. The same form sent twice changes it once.
 
     Raises Refusal(forbidden), (not_found), (referral_closed), (stale_plan), (invalid_input) for a day that
     is yet to come.
     """
     referral = _locked_project(tx, actor, ref)
-    row = _locked_trade(tx, referral, trade_id, version)
+    row = _locked_trade(tx, referral, trade_id)
+    said = (trade, name, contact, scope, agreed_on, done_on)
+    is_said = said == (row.trade, row.name, row.contact, row.scope, row.agreed_on, row.done_on)
+    if is_said and (row.version - 1, row.changed_by) == (version, actor.user_id):
+        return row
+    _guard_version(row, version)
     _guard_done(tx, at, done_on)
-    row.trade, row.name, row.contact, row.scope = trade, name, contact, scope
-    row.agreed_on, row.done_on = agreed_on, done_on
+    row.trade, row.name, row.contact, row.scope, row.agreed_on, row.done_on = said
     row.version += 1
     row.changed_by, row.changed_at = actor.user_id, at
     _record_trade(tx, actor, at, ref, row, "trade.changed")
@@ -244,13 +255,14 @@ def remove_trade(tx: Session, *, actor: Viewer, at: datetime, ref: str, trade_id
     Raises Refusal(forbidden), (not_found), (referral_closed), (stale_plan).
     """
     referral = _locked_project(tx, actor, ref)
-    row = _locked_trade(tx, referral, trade_id, version)
+    row = _locked_trade(tx, referral, trade_id)
+    _guard_version(row, version)
     _record_trade(tx, actor, at, ref, row, "trade.removed")
     tx.delete(row)
     return trade_id
 
 
-def _locked_trade(tx: Session, referral: Referral, trade_id: UUID, version: int) -> Trade:
+def _locked_trade(tx: Session, referral: Referral, trade_id: UUID) -> Trade:
     row = locked(
         tx,
         sa.select(Trade).where(
@@ -259,9 +271,12 @@ def _locked_trade(tx: Session, referral: Referral, trade_id: UUID, version: int)
     )
     if row is None:
         raise Refusal("not_found")
+    return row
+
+
+def _guard_version(row: Trade, version: int) -> None:
     if row.version != version:
         raise Refusal("stale_plan")
-    return row
 
 
 def _guard_done(tx: Session, at: datetime, done_on: date | None) -> None:

@@ -27,10 +27,11 @@ from referral.ids import new_id
 from referral.models import Company, Referral
 from referral.money import format_cents
 from referral.operations.records import guard_permission, guard_total, next_number, record_event
+from referral.operations.referrals import locked_referral
 from referral.permissions import CompanyKind, Permission, Viewer
 from referral.queries.continuations import check_may_go_on, check_project_stands
 from referral.queries.exchange_rates import currency_of_dealer
-from referral.queries.referrals import dealer_of_number, referrals_seen_by
+from referral.queries.referrals import dealer_of_number
 from referral.queries.settings import today
 from referral.states import ReferralState
 from referral.text import fold_model_number
@@ -118,13 +119,8 @@ def start_quote(tx: Session, *, actor: Viewer, at: datetime, referral_ref: str) 
     Raises Refusal(forbidden), (not_found), (referral_closed) unless accepted, (account_not_qualified).
     """
     guard_permission(actor, Permission.QUOTE_BUILD)
-    dealer_id, number = dealer_of_number(tx, referral_ref, "R")
-    referral = locked(
-        tx,
-        referrals_seen_by(actor).where(Referral.dealer_id == dealer_id, Referral.number == number),
-    )
-    if referral is None:
-        raise Refusal("not_found")
+    referral = locked_referral(tx, actor, referral_ref)
+    dealer_id = referral.dealer_id
     if referral.account_id != actor.company_id or not actor.acts_as(CompanyKind.ACCOUNT):
         raise Refusal("forbidden")
     if referral.state is not ReferralState.ACCEPTED:

@@ -14,7 +14,7 @@ from ledger.states import EvidenceKind
 from quotes.models.quotes import Quote, Revision
 from quotes.models.services import ServiceAgreement, ServiceOffer, ServiceOfferLine
 from quotes.operations.mails import project_of, tell_account, tell_dealer
-from quotes.operations.quotes import ServiceInput, locked_quote, locked_revision
+from quotes.operations.quotes import ServiceInput, guard_project_stands, locked_quote, locked_revision
 from quotes.queries.content import content_lines, content_services, quote_ref
 from quotes.queries.service_digests import agreement_digest, offer_digest
 from quotes.queries.services import SPEAKS, TALKING, offer_lines, side_of
@@ -46,11 +46,15 @@ def counter_services(
 ) -> ServiceOffer:
     """The actor's side has made the next offer for the services of the revision.
 
-    `offer_number` is the newest offer as it was read. Raises Refusal(forbidden), (delegation_expired),
-    (not_found), (stale_revision), (not_pending), (quote_expired), (stale_offer), (invalid_input) without a
-    service or with too many, (amount_too_large).
+    `offer_number` is the newest offer as it was read; the same sent twice is one offer. Raises
+    Refusal(forbidden), (delegation_expired), (not_found), (stale_revision), (not_pending), (quote_expired),
+    (referral_closed), (stale_offer), (invalid_input) without a service or with too many, (amount_too_large).
     """
-    quote, revision, side, lender = _answerable(tx, actor, at, ref, revision_number)
+    quote, side, lender = _speaker(tx, actor, at, ref)
+    before = _the_same_offer(tx, actor, quote, revision_number, offer_number + 1, services, note.strip())
+    if before is not None:
+        return before
+    revision = _open_revision(tx, at, quote, revision_number)
     if not services:
         raise Refusal(
             "invalid_input",
@@ -87,7 +91,7 @@ def agree_services(
     """The services of the revision are those of the other side's newest offer; agreeing twice is once.
 
     Raises Refusal(forbidden), (delegation_expired), (not_found), (stale_revision), (not_pending),
-    (quote_expired), (stale_offer), (own_offer).
+    (quote_expired), (referral_closed), (stale_offer), (own_offer).
     """
     quote, side, lender = _speaker(tx, actor, at, ref)
     before = tx.get(ServiceAgreement, (quote.dealer_id, quote.id, revision_number))
@@ -208,14 +212,26 @@ def _open_revision(tx: Session, at: datetime, quote: Quote, revision_number: int
         raise Refusal("quote_expired")
     if revision.services_state is not ServicesState.PROPOSED:
         raise Refusal("not_pending", details={"services_state": revision.services_state.value})
+    guard_project_stands(tx, quote)
     return revision
 
 
-def _answerable(
-    tx: Session, actor: Viewer, at: datetime, ref: str, revision_number: int
-) -> tuple[Quote, Revision, Side, UUID | None]:
-    quote, side, lender = _speaker(tx, actor, at, ref)
-    return quote, _open_revision(tx, at, quote, revision_number), side, lender
+def _the_same_offer(
+    tx: Session,
+    actor: Viewer,
+    quote: Quote,
+    revision_number: int,
+    number: int,
+    services: Sequence[ServiceInput],
+    note: str,
+) -> ServiceOffer | None:
+    """Return the offer that this person made by sending the same before, or None."""
+    offer = tx.get(ServiceOffer, (quote.dealer_id, quote.id, revision_number, number))
+    if offer is None or (offer.made_by, offer.note) != (actor.user_id, note):
+        return None
+    lines = offer_lines(tx, quote, revision_number, number)
+    said = [ServiceInput(line.kind, line.description, line.amount_cents) for line in lines]
+    return offer if said == list(services) else None
 
 
 def _read_offer(tx: Session, quote: Quote, revision: Revision, offer_number: int) -> ServiceOffer:

@@ -29,6 +29,7 @@ from referral.errors import Refusal
 from referral.operations.records import guard_permission, record_event
 from referral.permissions import Permission, Viewer
 from referral.queries.settings import today
+from referral.text import say_day
 
 
 def ship_order(
@@ -127,6 +128,4 @@ def _guard_day(tx: Session, at: datetime, order: Order, shipped_on: date) -> Non
     if shipped_on > today(tx, at):
         raise Refusal("invalid_input", "This day is still to come.", "shipped_on")
     if shipped_on < order.entered_on:
-        raise Refusal(
-            "invalid_input", f"The order was entered on {order.entered_on.isoformat()}.", "shipped_on"
-        )
+        raise Refusal("invalid_input", f"The order was entered on {say_day(order.entered_on)}.", "shipped_on")

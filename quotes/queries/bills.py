@@ -12,12 +12,11 @@ from sqlalchemy.orm import Session
 from quotes.models.bills import BillMapping
 from quotes.models.price_lists import PriceItem, PriceList
 from quotes.models.quotes import Revision, RevisionLine
-from quotes.queries.price_lists import items_by_model_number, price_list_on
+from quotes.queries.price_lists import items_by_model_number, price_list_on, recalled_reasons
 from quotes.queries.quotes import quote_by_ref, sees_drafts
 from quotes.rules.bills import BillColumn, BillFile, BillRow, LeftOutRow, RefusedRow
-from quotes.rules.content import MAX_LINES
+from quotes.rules.content import MAX_LINES, against_building
 from quotes.rules.nearest import NearestModels
-from quotes.states import RevisionState
 from referral.errors import Problem, Refusal
 from referral.models import Company, Referral
 from referral.money import MAX_QUANTITY, format_cents
@@ -25,6 +24,7 @@ from referral.permissions import Viewer
 from referral.queries.exchange_rates import currency_of_dealer
 from referral.queries.referrals import dealer_of_number
 from referral.queries.settings import today
+from referral.states import ReferralState
 from referral.text import fold, fold_model_number
 
 SUGGESTED = 50
@@ -42,8 +42,8 @@ class BillDraft:
     revision_number: int
     draft_version: int
     line_count: int
-    is_draft: bool
-    """False where the newest revision is submitted."""
+    refused: str
+    """What stands against building, as a code: the newest revision is submitted, or the project closed."""
 
 
 def bill_draft(tx: Session, *, viewer: Viewer, at: datetime, ref: str) -> BillDraft:
@@ -70,15 +70,16 @@ def _draft(tx: Session, viewer: Viewer, day: date, ref: str) -> BillDraft:
             RevisionLine.revision_number == revision.number,
         )
     )
+    referral = tx.get_one(Referral, (quote.dealer_id, quote.referral_id))
     return BillDraft(
         ref=ref,
-        project_name=tx.get_one(Referral, (quote.dealer_id, quote.referral_id)).project_name,
+        project_name=referral.project_name,
         dealer_name=dealer.name,
         currency=currency_of_dealer(tx, dealer, day),
         revision_number=revision.number,
         draft_version=revision.draft_version,
         line_count=count or 0,
-        is_draft=revision.state is RevisionState.DRAFT,
+        refused=against_building(revision.state, is_closed=referral.state is not ReferralState.ACCEPTED),
     )
 
 
@@ -146,6 +147,8 @@ class CheckedBill:
     """The verdict over every row of a bill."""
 
     draft: BillDraft
+    recalled: Mapping[str, str]
+    """Why a price is recalled, by the model number of lines: until it is mended they cannot be submitted."""
     price_list_version: int
     row_count: int
     good_count: int
@@ -208,9 +211,13 @@ def check_bill(
     judge = _Judge(price_list, items, meant, file)
     judge.retired = _retired(tx, price_list, {number for number in said.values() if number not in items})
     good = [line for row in file.rows if (line := judge.line(row)) is not None]
+    reasons = recalled_reasons(tx, price_list.id)
     refused = sorted([*file.refused, *judge.refused], key=lambda row: row.number)
     return CheckedBill(
         draft=draft,
+        recalled={
+            line.model_number: reasons[line.model_number] for line in good if line.model_number in reasons
+        },
         price_list_version=price_list.version,
         row_count=file.row_count,
         good_count=len(good),

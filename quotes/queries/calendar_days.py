@@ -23,6 +23,8 @@ from referral.models import CalendarFeed, Company, Referral
 from referral.permissions import Permission, Viewer
 from referral.queries.people import token_digest, viewer_of
 from referral.queries.settings import today
+from referral.states import ReferralState
+from referral.text import say_day
 
 KEPT_DAYS = 180
 """How long a day that is over stays in the calendar."""
@@ -114,7 +116,7 @@ def _milestones(tx: Session, viewer: Viewer) -> Iterator[CalendarDay]:
 
 def _notes(days: Days, entry: MilestoneEntry) -> Iterator[str]:
     if days.planned_on is not None:
-        yield f"Planned: {days.planned_on.isoformat()}"
+        yield f"Planned: {say_day(days.planned_on)}"
         if late := days.days_late(days.planned_on):
             yield f"{late} {'day' if late == 1 else 'days'} late: {entry.slip_reason}"
     if entry.owner:
@@ -162,7 +164,11 @@ def _expiries(tx: Session, viewer: Viewer) -> Iterator[CalendarDay]:
         .join(Quote, sa.and_(Revision.dealer_id == Quote.dealer_id, Revision.quote_id == Quote.id))
         .join(Referral, sa.and_(Referral.dealer_id == Quote.dealer_id, Referral.id == Quote.referral_id))
         .join(Company, Company.id == Quote.dealer_id)
-        .where(Quote.id.in_(quotes_seen_by(viewer).with_only_columns(Quote.id)), waits)
+        .where(
+            Quote.id.in_(quotes_seen_by(viewer).with_only_columns(Quote.id)),
+            Referral.state == ReferralState.ACCEPTED,
+            waits,
+        )
     )
     for revision, quote, referral, code in found:
         if revision.expires_on is None or revision.submitted_at is None:

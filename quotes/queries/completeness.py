@@ -18,6 +18,7 @@ from quotes.models.quotes import Approval, Quote, Revision, RevisionLine
 from quotes.models.returns import OrderReturnLine
 from quotes.models.shipments import ShipmentLine
 from quotes.queries.quotes import quotes_seen_by
+from quotes.rules.rooms import by_room
 from quotes.states import RevisionState
 from referral.ids import PublicNumber
 from referral.models import Referral
@@ -185,7 +186,7 @@ def completeness_of(
     rows.sort(key=lambda row: (positions[row.quote_ref, row.line_id], str(row.line_id)))
     return Completeness(
         quotes=tuple(_quote(refs[quote.id], quote.id, revisions, approved, day) for quote in quotes),
-        lines=tuple(rows),
+        lines=by_room(rows, lambda row: (row.quote_ref, row.room)),
         credit_currency=own,
         shows_credit=shows_credit,
     )

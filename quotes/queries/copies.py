@@ -104,11 +104,12 @@ def copy_page(
 ) -> CopyPage:
     """Return the account's newest quotes with lines whose number or project has all words, and the chosen one.
 
-    Raises Refusal(not_found) for a quote of another account, (forbidden), (revision_immutable) without draft.
+    Raises Refusal(not_found) for a quote of another account, (forbidden), (revision_immutable) without draft,
+    (referral_closed).
     """
     draft = draft_page(tx, viewer=viewer, at=at, ref=ref)
-    if not draft.is_draft:
-        raise Refusal("revision_immutable")
+    if draft.refused:
+        raise Refusal(draft.refused)
     return CopyPage(
         draft=draft,
         sources=_sources(tx, viewer, words),

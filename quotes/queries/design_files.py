@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from quotes.models.bills import DesignFile
 from quotes.models.quotes import Quote, Revision
 from quotes.queries.quotes import quote_by_ref, sees_drafts
+from quotes.rules.content import against_building
 from quotes.states import RevisionState
 from referral.errors import Refusal
 from referral.ids import PublicNumber
@@ -21,6 +22,7 @@ from referral.models import Company, Referral, Upload, User
 from referral.permissions import Viewer
 from referral.queries.records import page_key
 from referral.queries.referrals import dealer_of_number
+from referral.states import ReferralState
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,8 @@ class DesignFilesPage:
     ref: str
     project_name: str
     revision_number: int
-    is_draft: bool
+    refused: str
+    """What stands against building, as a code: the newest revision is submitted, or the project closed."""
     files: tuple[DesignFileRow, ...]
 
 
@@ -76,11 +79,12 @@ def design_files_page(tx: Session, *, viewer: Viewer, ref: str) -> DesignFilesPa
     if not sees_drafts(viewer, quote):
         raise Refusal("forbidden")
     revision = tx.get_one(Revision, (quote.dealer_id, quote.id, quote.latest_revision))
+    referral = tx.get_one(Referral, (quote.dealer_id, quote.referral_id))
     return DesignFilesPage(
         ref=ref,
-        project_name=tx.get_one(Referral, (quote.dealer_id, quote.referral_id)).project_name,
+        project_name=referral.project_name,
         revision_number=revision.number,
-        is_draft=revision.state is RevisionState.DRAFT,
+        refused=against_building(revision.state, is_closed=referral.state is not ReferralState.ACCEPTED),
         files=design_files_of(
             tx, dealer_id=quote.dealer_id, quote_id=quote.id, revision_number=revision.number
         ),

@@ -18,7 +18,7 @@ from quotes.queries.hints import Catalogue, HintRow, catalogue_of, revision_hint
 from quotes.queries.last_saved import LastSaved, last_saved
 from quotes.queries.price_lists import items_by_model_number, price_list_on, recalled_reasons
 from quotes.queries.quotes import QuotePage, quote_by_ref, quote_page, sees_drafts
-from quotes.rules.content import Totals
+from quotes.rules.content import Totals, against_building
 from quotes.states import RevisionState
 from referral.errors import Refusal
 from referral.permissions import Viewer
@@ -155,8 +155,8 @@ class DraftPage:
     page: QuotePage
     """The quote; lines, rooms, totals and changes hold the prices of the last save."""
     pricing: Pricing
-    is_draft: bool
-    """False where the newest revision is submitted: there is nothing to edit until the next one starts."""
+    refused: str
+    """What stands against building, as a code: the newest revision is submitted, or the project closed."""
     is_qualified: bool
     """Whether the account may submit today."""
     asked: Asked | None
@@ -228,7 +228,7 @@ def draft_page(
     return DraftPage(
         page=page,
         pricing=pricing,
-        is_draft=page.revision.state is RevisionState.DRAFT,
+        refused=against_building(page.revision.state, is_closed=page.is_closed),
         is_qualified=_may_go_on(tx, page, today(tx, at)),
         asked=_asked(tx, page),
         catalogue=catalogue_of(

@@ -1,4 +1,4 @@
-"""Whether every approval, agreement, order, cancellation and return is in its dealer's evidence, and nothing else is."""
+"""Whether every approval, agreement, order, cancellation and return is in its dealer's evidence, and no more."""
 
 from __future__ import annotations
 

@@ -201,6 +201,7 @@ def account_home(tx: Session, *, viewer: Viewer, day: date) -> AccountHome:
         day,
         [
             Quote.account_id == viewer.company_id,
+            Referral.state == ReferralState.ACCEPTED,
             sa.or_(
                 Revision.state == RevisionState.DRAFT,
                 sa.and_(

@@ -8,7 +8,7 @@ from datetime import date, datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from ledger.queries.open_items import OpenItem, say_day
+from ledger.queries.open_items import OpenItem
 from quotes.models.orders import CancellationLine, Order, OrderLine
 from quotes.models.quotes import Approval, Revision
 from quotes.models.shipments import ShipmentLine
@@ -18,6 +18,7 @@ from referral.clock import business_day, start_of_day
 from referral.ids import PublicNumber
 from referral.models import Company
 from referral.queries.settings import time_zone
+from referral.text import say_day
 
 _TO_SHIP = (OrderState.ENTERED, OrderState.PART_CANCELLED, OrderState.PART_SHIPPED)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ledger.rules.digests import Field, digest_of
 from quotes.models.orders import Cancellation, CancellationLine, Order, OrderLine
 from quotes.models.quotes import Approval
+from quotes.models.replacements import Replacement, ReplacementLine
 from quotes.models.returns import OrderReturn, OrderReturnLine
 from quotes.models.shipments import Shipment, ShipmentLine
 
@@ -33,7 +34,9 @@ def order_digest(order: Order, lines: list[OrderLine], approval: Approval) -> st
     exchange: tuple[Field, ...] = ()
     if order.digest_version > 1:
         exchange = (order.digest_version, order.exchange_rate, order.exchange_rate_on)
-    wanted: tuple[Field, ...] = (order.wanted_on,) if order.digest_version > 2 else ()
+    # An order of an earlier recipe has no wanted day: one that was put there does not recompute.
+    knows_wanted = order.digest_version > 2 or order.wanted_on is not None
+    wanted: tuple[Field, ...] = (order.wanted_on,) if knows_wanted else ()
     return digest_of(
         "order",
         order.dealer_id,
@@ -151,5 +154,26 @@ def return_digest(returned: OrderReturn, lines: list[OrderReturnLine]) -> str:
         returned.returned_by,
         returned.returned_at,
         returned.returned_on,
+        *line_digests,
+    )
+
+
+def replacement_digest(replacement: Replacement, lines: list[ReplacementLine]) -> str:
+    """Return the digest over every column of a warranty replacement and its lines."""
+    line_digests = [
+        digest_of(line.line_id, line.quantity) for line in sorted(lines, key=lambda line: line.line_id.hex)
+    ]
+    return digest_of(
+        "replacement",
+        replacement.dealer_id,
+        replacement.order_id,
+        replacement.number,
+        replacement.idempotency_key,
+        replacement.request_digest,
+        replacement.reason,
+        replacement.failed_on,
+        replacement.ordered_by,
+        replacement.ordered_at,
+        replacement.ordered_on,
         *line_digests,
     )

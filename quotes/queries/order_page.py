@@ -20,6 +20,8 @@ from quotes.models.shipments import Shipment, ShipmentLine
 from quotes.queries.approvals import approver_words
 from quotes.queries.order_lines import OrderLineRow, order_lines
 from quotes.queries.orders import OrderRow, order_by_ref, order_row, order_rows
+from quotes.queries.replacements import ReplacementRow, replacements_of
+from quotes.rules.rooms import by_room
 from quotes.states import ReturnReason, return_words
 from referral.errors import Refusal
 from referral.models import User
@@ -83,6 +85,7 @@ class OrderPage:
     cancellations: tuple[CancellationRow, ...]
     shipments: tuple[ShipmentRow, ...]
     returns: tuple[ReturnRow, ...]
+    replacements: tuple[ReplacementRow, ...]
     exchange: Exchange
     """The currency of its products, and the rate at which they became credit."""
     price_list: PriceList
@@ -230,10 +233,11 @@ def order_page(tx: Session, *, viewer: Viewer, ref: str) -> OrderPage:
     return OrderPage(
         row=order_row(*found),
         order=order,
-        lines=order_lines(tx, order),
+        lines=by_room(order_lines(tx, order), lambda line: line.room),
         cancellations=_cancellations(tx, order),
         shipments=_shipments(tx, order),
         returns=_returns(tx, order),
+        replacements=replacements_of(tx, order),
         exchange=_exchange(tx, order),
         price_list=tx.get_one(PriceList, revision.price_list_id),
         revision=revision,

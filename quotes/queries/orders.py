@@ -53,6 +53,8 @@ class OrderRow:
     dealer_name: str
     account_name: str
     purchase_order: str
+    wanted_on: date | None
+    """The day by which the account wants the units on site."""
     currency: str
     """Of its products; the credit is in the program's."""
     exchange_rate: int
@@ -104,6 +106,7 @@ def order_row(order: Order, quote: Quote, referral: Referral, dealer: Company, a
         dealer_name=dealer.name,
         account_name=account.name,
         purchase_order=order.purchase_order,
+        wanted_on=order.wanted_on,
         currency=order.currency,
         exchange_rate=order.exchange_rate,
         exchange_rate_on=order.exchange_rate_on,

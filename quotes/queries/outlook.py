@@ -12,12 +12,17 @@ from ledger.queries.projection import Outlook, Prospect
 from quotes.models.quotes import Revision
 from quotes.queries.work import WorkRow, work_rows
 from quotes.states import RevisionState
+from referral.models import Referral
+from referral.states import ReferralState
 
 LIVE_REVISIONS = (RevisionState.SUBMITTED, RevisionState.APPROVED)
 
 
 def live_work(tx: Session, *, day: date, dealer_ids: Sequence[UUID]) -> tuple[WorkRow, ...]:
-    """Return the dealers' revisions that wait or are approved and have not expired, oldest submission first."""
+    """Return the dealers' revisions that wait or are approved and have not expired, oldest submission first.
+
+    Those of a project that is closed are not among them: nothing is approved or ordered of it any more.
+    """
     return work_rows(
         tx,
         day,
@@ -25,6 +30,7 @@ def live_work(tx: Session, *, day: date, dealer_ids: Sequence[UUID]) -> tuple[Wo
             Revision.dealer_id.in_(dealer_ids),
             Revision.state.in_(LIVE_REVISIONS),
             Revision.expires_on >= day,
+            Referral.state == ReferralState.ACCEPTED,
         ],
     )
 

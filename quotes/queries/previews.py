@@ -10,6 +10,7 @@ from ledger.rules.credit import line_credit_cents
 from quotes.queries.order_lines import OrderLineRow
 from quotes.queries.order_page import OrderPage
 from quotes.queries.quotes import LineRow, QuotePage
+from quotes.rules.rooms import by_room
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class OrderPreview:
 def order_preview(page: QuotePage, quantities: Mapping[UUID, int]) -> OrderPreview:
     """Return what ordering these units would do today; more than what remains counts as what remains."""
     lines = []
-    for row in page.lines:
+    for row in by_room(page.lines, lambda row: row.line.room):
         quantity = min(quantities.get(row.line.line_id, 0), row.remaining_quantity)
         price = row.line.list_price_cents
         earned = line_credit_cents(price, quantity, page.credit_rate, page.exchange.rate)

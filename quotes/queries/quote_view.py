@@ -74,7 +74,7 @@ def quote_view(
         design_files=design_files_of(
             tx, dealer_id=head.dealer_id, quote_id=head.quote_id, revision_number=head.number
         ),
-        talk=services_talk(tx, viewer=viewer, at=at, quote=quote, revision=head),
+        talk=services_talk(tx, viewer=viewer, at=at, quote=quote, revision=head, is_closed=page.is_closed),
         hints=revision_hints(tx, page),
         other_threads={number: counts[number] for number in sorted(others & counts.keys())},
     )

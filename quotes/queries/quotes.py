@@ -29,6 +29,7 @@ from referral.queries.exchange_rates import Exchange, currency_of_dealer, exchan
 from referral.queries.people import names_with_role
 from referral.queries.referrals import dealer_of_number
 from referral.queries.settings import creditable_categories, today, whole_number_setting
+from referral.states import ReferralState
 
 
 def quotes_seen_by(viewer: Viewer) -> sa.Select[Quote]:
@@ -148,6 +149,8 @@ class QuotePage:
     """For which approver a delegate approved; '' where nobody lent the right."""
     dealer_numbers: tuple[str, ...]
     """The dealer's account numbers of today, for the account to choose from."""
+    is_closed: bool
+    """Whether the project is not the account's any more: nothing of the quote goes on."""
     is_mine_to_build: bool
     is_mine_to_decide: bool
     deciders: tuple[str, ...]
@@ -268,7 +271,8 @@ def _quote_page(
     state = shown_state(revision.state, revision.expires_on, day)
     has_rest = any(row.remaining_quantity and not row.recalled for row in rows)
     is_theirs = viewer.acts_as(CompanyKind.DEALER) and quote.dealer_id == viewer.company_id
-    may_decide = is_theirs and state == "submitted"
+    is_closed = referral.state is not ReferralState.ACCEPTED
+    may_decide = is_theirs and state == "submitted" and not is_closed
     return QuotePage(
         ref=str(PublicNumber("Q", dealer.code, quote.number)),
         referral_ref=str(PublicNumber("R", dealer.code, referral.number)),
@@ -310,11 +314,13 @@ def _quote_page(
         approval=approval,
         on_behalf_of=names.get(lender, ""),
         dealer_numbers=account_numbers_on(tx, quote.dealer_id, day),
+        is_closed=is_closed,
         is_mine_to_build=sees_drafts(viewer, quote),
         is_mine_to_decide=may_decide,
         deciders=_deciders(tx, dealer.id, day) if may_decide else (),
         is_orderable=state == "approved"
         and has_rest
+        and not is_closed
         and revision.services_state in {ServicesState.NONE, ServicesState.AGREED},
         is_newest=revision.number == revisions[-1].number,
     )

@@ -123,11 +123,6 @@ class RecallsOfList:
     told: int
     to_tell: int
 
-    @property
-    def by_model_number(self) -> Mapping[str, RecallRow]:
-        """The recalls by model number."""
-        return {row.model_number: row for row in self.rows}
-
 
 def recalls_of_list(tx: Session, *, at: datetime, version: int) -> RecallsOfList:
     """Return the recalls of a version, newest first. Raises Refusal(not_found)."""

@@ -34,7 +34,10 @@ class RemarkRow:
 
 
 def thread_of(tx: Session, *, dealer_id: UUID, quote_id: UUID, revision_number: int) -> tuple[RemarkRow, ...]:
-    """Return the remarks on a revision, oldest first. Whether the viewer sees it was decided before."""
+    """Return the remarks on a revision, oldest first, those made at once in the order of their lines.
+
+    Whether the viewer sees it was decided before.
+    """
     found = tx.execute(
         sa.select(Remark, User.name, Company.name, RevisionLine.model_number, RevisionLine.room)
         .join(User, User.id == Remark.made_by)
@@ -53,7 +56,7 @@ def thread_of(tx: Session, *, dealer_id: UUID, quote_id: UUID, revision_number: 
             Remark.quote_id == quote_id,
             Remark.revision_number == revision_number,
         )
-        .order_by(Remark.made_at, Remark.id)
+        .order_by(Remark.made_at, sa.func.coalesce(RevisionLine.position, -1), Remark.id)
     )
     return tuple(
         RemarkRow(

@@ -14,7 +14,9 @@ from quotes.models.quotes import Revision
 from quotes.models.recalls import ExpiryReminder
 from quotes.queries.work import WorkRow, work_rows
 from quotes.states import RevisionState
+from referral.models import Referral
 from referral.queries.settings import today, whole_number_setting
+from referral.states import ReferralState
 
 
 def expiring_soon(day: date, days: int) -> list[sa.ColumnElement[bool]]:
@@ -41,9 +43,15 @@ class Expiring:
 
 
 def expiring_of(tx: Session, *, at: datetime, dealer_id: UUID | None = None) -> Expiring:
-    """Return what is to be reminded of, of one dealer or all; an approved revision wholly ordered is not."""
+    """Return what is to be reminded of, of one dealer or all.
+
+    An approved revision that is wholly ordered is not, nor what belongs to a project that is closed.
+    """
     day = today(tx, at)
-    conditions = expiring_soon(day, whole_number_setting(tx, "reminder_days", day))
+    conditions = [
+        *expiring_soon(day, whole_number_setting(tx, "reminder_days", day)),
+        Referral.state == ReferralState.ACCEPTED,
+    ]
     if dealer_id is not None:
         conditions.append(Revision.dealer_id == dealer_id)
     rows = work_rows(tx, day, conditions)

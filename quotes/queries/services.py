@@ -138,9 +138,12 @@ class ServicesTalk:
 
 
 def services_talk(
-    tx: Session, *, viewer: Viewer, at: datetime, quote: Quote, revision: Revision
+    tx: Session, *, viewer: Viewer, at: datetime, quote: Quote, revision: Revision, is_closed: bool
 ) -> ServicesTalk:
-    """Return the talk about a revision's services. A revision from before there were offers has one."""
+    """Return the talk about a revision's services. A revision from before there were offers has one.
+
+    Where the project `is_closed`, nobody answers any more.
+    """
     offers, agreed = _rows(tx, quote, revision)
     mine = side_of(viewer, quote)
     may_answer = (
@@ -149,6 +152,7 @@ def services_talk(
         and revision.services_state is ServicesState.PROPOSED
         and revision.state in TALKING
         and not is_expired(revision.expires_on, today(tx, at))
+        and not is_closed
     )
     return ServicesTalk(
         state=revision.services_state,

@@ -24,6 +24,7 @@ from quotes.queries.order_digests import (
     shipment_digest,
 )
 from quotes.queries.order_lines import LineStanding, LineTable, credit_of
+from quotes.queries.replacements import replacement_faults
 from quotes.queries.service_verification import service_faults
 from quotes.states import ORDER_MOVES, OrderState, RevisionState, order_verb
 from referral.models import ExchangeRate
@@ -37,6 +38,7 @@ def quote_faults(tx: Session) -> Iterator[str]:
     yield from _cancellation_faults(tx)
     yield from _shipment_faults(tx)
     yield from _return_faults(tx)
+    yield from replacement_faults(tx)
     yield from _unit_faults(tx)
     yield from _entry_faults(tx)
 

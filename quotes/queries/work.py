@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, aliased
 from ledger.rules.credit import line_credit_cents
 from quotes.models.orders import CancellationLine, OrderLine
 from quotes.models.quotes import Quote, Revision, RevisionLine
+from quotes.models.recalls import PriceRecall
 from quotes.rules.content import shown_state
 from quotes.states import RevisionState
 from referral.ids import PublicNumber
@@ -28,7 +29,10 @@ SOON_DAYS = 7
 
 @dataclass(frozen=True)
 class WorkRow:
-    """A revision on a start page; the amounts are of what is not yet ordered of it."""
+    """A revision on a start page; the amounts are of what is not yet ordered of it and can be.
+
+    Lines at a recalled price cannot: they are in none of the amounts, only counted apart.
+    """
 
     dealer_id: UUID
     ref: str
@@ -44,6 +48,8 @@ class WorkRow:
     days_left: int | None
     decision_reason: str
     remaining_units: int
+    recalled_units: int
+    """Units left to order whose price is recalled."""
     exchange: Exchange
     """The currency of its products, and how they become credit today."""
     products_cents: int
@@ -121,7 +127,7 @@ def referral_work(
 def work_rows(
     tx: Session, day: date, conditions: Sequence[sa.ColumnElement[bool]], limit: int | None = None
 ) -> tuple[WorkRow, ...]:
-    """Return the revisions that meet the conditions, oldest submission first, in six statements at most."""
+    """Return the revisions that meet the conditions, oldest submission first, in seven statements at most."""
     dealer, account = aliased(Company), aliased(Company)
     found = tx.execute(
         sa.select(Revision, Quote, Referral, dealer, account.name)
@@ -159,6 +165,7 @@ def work_rows(
             days_left=None if revision.expires_on is None else (revision.expires_on - day).days,
             decision_reason=revision.decision_reason,
             remaining_units=worth[revision.quote_id, revision.number].units,
+            recalled_units=worth[revision.quote_id, revision.number].recalled_units,
             exchange=by_revision[revision.quote_id, revision.number],
             products_cents=worth[revision.quote_id, revision.number].products_cents,
             credit_cents=worth[revision.quote_id, revision.number].credit_cents,
@@ -170,6 +177,7 @@ def work_rows(
 @dataclass
 class _Worth:
     units: int = 0
+    recalled_units: int = 0
     products_cents: int = 0
     credit_cents: int = 0
 
@@ -180,7 +188,7 @@ def _worth(
     revisions: Sequence[Revision],
     exchanges: Mapping[tuple[UUID, int], Exchange],
 ) -> dict[tuple[UUID, int], _Worth]:
-    """Return what is not yet ordered of each revision, and the credit it earns today, line by line."""
+    """Return what can still be ordered of each revision, and the credit it earns today, line by line."""
     worth = {(revision.quote_id, revision.number): _Worth() for revision in revisions}
     if not worth:
         return worth
@@ -189,21 +197,26 @@ def _worth(
     dealer_ids = {revision.dealer_id for revision in revisions}
     quote_ids = {revision.quote_id for revision in revisions}
     ordered = _ordered_units(tx, dealer_ids, quote_ids)
+    recalled = _recalled(tx, revisions)
     lines = tx.execute(
         sa.select(
             RevisionLine.quote_id,
             RevisionLine.revision_number,
             RevisionLine.line_id,
+            RevisionLine.model_number,
             RevisionLine.category,
             RevisionLine.quantity,
             RevisionLine.list_price_cents,
         ).where(RevisionLine.dealer_id.in_(dealer_ids), RevisionLine.quote_id.in_(quote_ids))
     )
-    for quote_id, number, line_id, category, quantity, list_price_cents in lines:
+    for quote_id, number, line_id, model_number, category, quantity, list_price_cents in lines:
         sums = worth.get((quote_id, number))
         if sums is None:
             continue
         left = max(quantity - ordered.get((quote_id, line_id), 0), 0)
+        if (quote_id, number, model_number) in recalled:
+            sums.recalled_units += left
+            continue
         sums.units += left
         sums.products_cents += left * list_price_cents
         if category.value in creditable:
@@ -211,6 +224,24 @@ def _worth(
                 list_price_cents, left, rate, exchanges[quote_id, number].rate
             )
     return worth
+
+
+def _recalled(tx: Session, revisions: Sequence[Revision]) -> set[tuple[UUID, int, str]]:
+    """Return (quote, revision, model number) of the prices of these revisions that are recalled."""
+    by_list: dict[UUID, list[Revision]] = {}
+    for revision in revisions:
+        if revision.price_list_id is not None:
+            by_list.setdefault(revision.price_list_id, []).append(revision)
+    found = tx.execute(
+        sa.select(PriceRecall.price_list_id, PriceRecall.model_number).where(
+            PriceRecall.price_list_id.in_(by_list)
+        )
+    )
+    return {
+        (revision.quote_id, revision.number, model_number)
+        for price_list_id, model_number in found
+        for revision in by_list[price_list_id]
+    }
 
 
 def _ordered_units(tx: Session, dealer_ids: set[UUID], quote_ids: set[UUID]) -> dict[tuple[UUID, UUID], int]:

@@ -196,6 +196,16 @@ def is_expired(expires_on: date | None, day: date) -> bool:
     return expires_on is not None and day > expires_on
 
 
+def against_building(state: RevisionState, *, is_closed: bool) -> str:
+    """Return the code of what stands against changing the newest revision: '' where it is a draft to build on.
+
+    `is_closed` says that the project is not the account's any more.
+    """
+    if is_closed:
+        return "referral_closed"
+    return "" if state is RevisionState.DRAFT else "revision_immutable"
+
+
 def shown_state(state: RevisionState, expires_on: date | None, day: date) -> str:
     """Return the state in one word as people see it: a waiting or approved revision can be expired."""
     if state in {RevisionState.SUBMITTED, RevisionState.APPROVED} and is_expired(expires_on, day):

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from referral.text import say_day
+
 CLIP = 60
 """Characters of a project's name in a subject."""
 
@@ -43,11 +45,6 @@ def quote_path(ref: str, revision_number: int) -> str:
 def order_path(ref: str) -> str:
     """Return the path of an order's page."""
     return f"/orders/{ref}"
-
-
-def say_day(day: date | None) -> str:
-    """Return a day as 21 Nov 2026; the day of a revision is known once it is submitted."""
-    return "" if day is None else f"{day.day} {day:%b %Y}"
 
 
 def _units(count: int) -> str:
@@ -153,6 +150,18 @@ def returned(number: str, *, units: int, reason: str) -> MailText:
     return MailText(
         f"{number}: {units:,} {'unit is' if units == 1 else 'units are'} returned",
         _paragraphs(f"Reason: {reason}", "The credit of what came back is taken back on your statement."),
+        order_path(number),
+    )
+
+
+def replaced(number: str, *, units: int, reason: str) -> MailText:
+    """To the dealer's approvers: failed units are replaced under warranty."""
+    return MailText(
+        f"{number}: {units:,} {'unit is' if units == 1 else 'units are'} replaced under warranty",
+        _paragraphs(
+            f"Reason: {reason}",
+            "This costs you nothing and needs no approval. Your sales credit stays as it is.",
+        ),
         order_path(number),
     )
 

@@ -110,6 +110,13 @@ class UnknownModelSchema(AnswerSchema):
     nearest = fields.List(fields.Nested(NearestModelSchema))
 
 
+class RecalledModelSchema(AnswerSchema):
+    """A model number of the lines whose price is recalled: it can be saved, and not be submitted."""
+
+    model_number = fields.String()
+    reason = fields.String()
+
+
 class BillReportSchema(AnswerSchema):
     """The verdict over every row; `is_saved` says whether the draft has the lines now."""
 
@@ -129,3 +136,4 @@ class BillReportSchema(AnswerSchema):
     refused = fields.List(fields.Nested(RefusedBillRowSchema))
     left_out = fields.List(fields.Nested(LeftOutBillRowSchema))
     unknown_models = fields.List(fields.Nested(UnknownModelSchema), attribute="unknown")
+    recalled_models = fields.List(fields.Nested(RecalledModelSchema), attribute="recalled")

@@ -1,4 +1,4 @@
-"""What programs send and get of orders, shipments, cancellations and returns."""
+"""What programs send and get of orders, shipments, cancellations, returns and replacements."""
 
 from __future__ import annotations
 
@@ -66,6 +66,7 @@ class PlaceOrderSchema(_ChosenLinesSchema):
     """An order of lines with their quantities; without `lines`, of everything that is left."""
 
     purchase_order = Line(optional=True, longest=PURCHASE_ORDER_LENGTH)
+    wanted_on = Day(optional=True)
 
 
 class CancelOrderSchema(_ChosenLinesSchema):
@@ -87,6 +88,16 @@ class ReturnOrderSchema(_ChosenLinesSchema):
 
     reason = Choice(ReturnReason)
     words = Paragraph(optional=True, longest=REASON_LENGTH)
+
+
+class OrderReplacementSchema(_ChosenLinesSchema):
+    """Units that failed under warranty, by line, and why; `failed_on` is null where the day is unknown."""
+
+    lines = fields.List(
+        fields.Nested(LineQuantitySchema), required=True, validate=validate.Length(min=1, max=MAX_LINES)
+    )
+    reason = Paragraph(optional=True, longest=REASON_LENGTH)
+    failed_on = Day(optional=True)
 
 
 class ReceiptSchema(AnswerSchema):
@@ -114,6 +125,7 @@ class PlacedOrderSchema(AnswerSchema):
     amount = Amount(attribute="order.products_cents")
     currency = fields.String(attribute="order.currency")
     purchase_order = fields.String(attribute="order.purchase_order")
+    wanted_on = fields.Date(attribute="order.wanted_on", allow_none=True)
     account_number = fields.String(attribute="order.account_number")
     program_year = fields.Integer(attribute="order.program_year")
     entered_at = fields.AwareDateTime(attribute="order.entered_at")
@@ -159,6 +171,18 @@ class PlacedReturnSchema(AnswerSchema):
     digest = fields.String(attribute="returned.digest")
 
 
+class PlacedReplacementSchema(AnswerSchema):
+    """The replacement as it was ordered, the same whenever the request is sent again; it earns nothing."""
+
+    order = fields.String()
+    number = fields.Integer(attribute="replacement.number")
+    key = fields.String(attribute="replacement.idempotency_key")
+    reason = fields.String(attribute="replacement.reason")
+    failed_on = fields.Date(attribute="replacement.failed_on", allow_none=True)
+    ordered_at = fields.AwareDateTime(attribute="replacement.ordered_at")
+    digest = fields.String(attribute="replacement.digest")
+
+
 # reading ----------------------------------------------------------------------------------------
 
 
@@ -186,6 +210,7 @@ class OrderRowSchema(AnswerSchema):
     account_name = fields.String()
     project_name = fields.String()
     purchase_order = fields.String()
+    wanted_on = fields.Date(allow_none=True)
     currency = fields.String()
     exchange_rate = ExchangeRate()
     exchange_rate_on = fields.Date(allow_none=True)
@@ -256,6 +281,17 @@ class ReturnSchema(AnswerSchema):
     returned_at = fields.AwareDateTime()
 
 
+class ReplacementSchema(AnswerSchema):
+    """A warranty replacement; it earned nothing."""
+
+    number = fields.Integer()
+    units = fields.Integer()
+    reason = fields.String()
+    failed_on = fields.Date(allow_none=True)
+    ordered_by = fields.String()
+    ordered_at = fields.AwareDateTime()
+
+
 class OrderSchema(OrderRowSchema):
     """An order with its lines, what became of them, and who approved what it stands on."""
 
@@ -268,3 +304,4 @@ class OrderSchema(OrderRowSchema):
     shipments = fields.List(fields.Nested(ShipmentSchema))
     cancellations = fields.List(fields.Nested(CancellationSchema))
     returns = fields.List(fields.Nested(ReturnSchema))
+    replacements = fields.List(fields.Nested(ReplacementSchema))

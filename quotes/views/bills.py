@@ -62,7 +62,7 @@ ORIGIN_WORDS = {
 def upload_bill(ref: str) -> Response | str:
     """Show where rows are pasted or a file is dropped."""
     draft = ask(bill_draft, viewer=current_viewer(), at=now(), ref=ref)
-    if not draft.is_draft:
+    if draft.refused:
         return redirect(url_for("quotes.show_quote", ref=ref), 303)
     return render_template("quotes/upload_bill.html", draft=draft, form=UploadBillForm())
 
@@ -92,8 +92,8 @@ def keep_bill(ref: str) -> Response | tuple[str, int]:
 
 def _draft(ref: str) -> BillDraft:
     draft = ask(bill_draft, viewer=current_viewer(), at=now(), ref=ref)
-    if not draft.is_draft:
-        raise Refusal("revision_immutable")
+    if draft.refused:
+        raise Refusal(draft.refused)
     return draft
 
 
@@ -150,7 +150,7 @@ def _bill(ref: str, upload_id: str, fields: MultiDict[str, str]) -> _Bill:
 def preview_bill(ref: str, upload_id: str) -> Response | tuple[str, int]:
     """Show how a kept file is read and the verdict over its rows. Nothing is written."""
     draft = ask(bill_draft, viewer=current_viewer(), at=now(), ref=ref)
-    if not draft.is_draft:
+    if draft.refused:
         return redirect(url_for("quotes.show_quote", ref=ref), 303)
     bill = _bill(ref, upload_id, request.args)
     data = {} if bill.checked is None else import_data(bill.checked, bill.upload.sha256)

@@ -78,7 +78,7 @@ def start_revision(ref: str) -> Response:
 def edit_draft(ref: str) -> Response | str:
     """Show the draft in the builder; a quote without a draft shows its newest revision instead."""
     draft = ask(draft_page, viewer=current_viewer(), at=now(), ref=ref)
-    if not draft.is_draft:
+    if draft.refused:
         return redirect(url_for("quotes.show_quote", ref=ref), 303)
     form = SaveDraftForm(formdata=None, data=saved_draft(draft.page))
     return _builder(draft, form, _Shown(focus="" if draft.page.lines else "words"))
@@ -117,8 +117,8 @@ def save_draft(ref: str) -> Response | tuple[str, int]:
 
 def _shown_again(ref: str, form: SaveDraftForm, grid: Grid, shown: _Shown) -> str:
     draft = ask(draft_page, viewer=current_viewer(), at=now(), ref=ref, model_numbers=grid.model_numbers())
-    if not draft.is_draft:
-        raise Refusal("revision_immutable")
+    if draft.refused:
+        raise Refusal(draft.refused)
     return _builder(draft, form, shown, is_unsaved=True)
 
 
@@ -296,8 +296,8 @@ def _side_by_side(
 ) -> Response | tuple[str, int]:
     """Show what was typed beside what is saved now; where both say the same there is nothing to choose."""
     draft = ask(draft_page, viewer=current_viewer(), at=now(), ref=ref)
-    if not draft.is_draft:
-        raise Refusal("revision_immutable")
+    if draft.refused:
+        raise Refusal(draft.refused)
     merge = merge_of(form, draft.page, request.form)
     if not merge.differs:
         flash("Saved: both drafts say the same.", "success")
@@ -323,8 +323,8 @@ def merge_draft(ref: str) -> Response | tuple[str, int]:
     if not form.validate_on_submit():
         return _shown_again(ref, form, grid, _Shown()), form_status()
     draft = ask(draft_page, viewer=current_viewer(), at=now(), ref=ref)
-    if not draft.is_draft:
-        raise Refusal("revision_immutable")
+    if draft.refused:
+        raise Refusal(draft.refused)
     if draft.page.revision.draft_version != form.draft_version.data:
         return _side_by_side(ref, form, grid)
     merge = merge_of(form, draft.page, request.form, MINE if every == MINE else "")
@@ -348,7 +348,7 @@ def merge_draft(ref: str) -> Response | tuple[str, int]:
 def check_draft(ref: str) -> Response | str:
     """Show the draft as the dealer will see it, with what is missing."""
     draft = ask(draft_page, viewer=current_viewer(), at=now(), ref=ref, against=number_asked_for("against"))
-    if not draft.is_draft:
+    if draft.refused:
         return redirect(url_for("quotes.show_quote", ref=ref), 303)
     return _check(draft, SubmitRevisionForm(data={"draft_version": draft.page.revision.draft_version}))
 
@@ -372,8 +372,8 @@ def submit_revision(ref: str, number: int) -> Response | tuple[str, int]:
             flash("Submitted. The dealer's approvers get a mail.", "success")
             return redirect(url_for("quotes.show_quote", ref=ref), 303)
     draft = ask(draft_page, viewer=current_viewer(), at=now(), ref=ref)
-    if not draft.is_draft:
-        raise Refusal("revision_immutable")
+    if draft.refused:
+        raise Refusal(draft.refused)
     return _check(draft, form), form_status()
 
 

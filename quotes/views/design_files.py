@@ -24,7 +24,7 @@ from referral.webkit import ask, current_viewer, form_status, needs, submitted
 def design_files(ref: str) -> Response | str:
     """Show the design files of the draft, where one is attached or removed."""
     page = ask(design_files_page, viewer=current_viewer(), ref=ref)
-    if not page.is_draft:
+    if page.refused:
         return redirect(url_for("quotes.show_quote", ref=ref), 303)
     return render_template("quotes/design_files.html", page=page, form=AttachDesignFileForm())
 
@@ -34,8 +34,8 @@ def design_files(ref: str) -> Response | str:
 def attach_design_file(ref: str) -> Response | tuple[str, int]:
     """Attach a file to the draft, with its digest."""
     page = ask(design_files_page, viewer=current_viewer(), ref=ref)
-    if not page.is_draft:
-        raise Refusal("revision_immutable")
+    if page.refused:
+        raise Refusal(page.refused)
     form = AttachDesignFileForm()
     if form.validate_on_submit():
         filename, content = form.content()

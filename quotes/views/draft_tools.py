@@ -151,8 +151,8 @@ def _named() -> tuple[str, str]:
 def _hint(ref: str, form: IgnoreHintForm | None) -> str:
     number, need = _named()
     draft: DraftPage = ask(draft_page, viewer=current_viewer(), at=now(), ref=ref)
-    if not draft.is_draft:
-        raise Refusal("revision_immutable")
+    if draft.refused:
+        raise Refusal(draft.refused)
     row = next((row for row in draft.hints if (row.hint.model_number, row.hint.need) == (number, need)), None)
     ignored = draft.catalogue.ignored.get((number, need))
     if row is None and ignored is None:

@@ -73,6 +73,7 @@ def place_order(ref: str, number: int) -> Answer:
             revision_number=number,
             quantities=form.quantity.data,
             purchase_order=form.purchase_order.data,
+            wanted_on=form.wanted_on.data,
             idempotency_key=form.idempotency_key.data,
         )
     if answer is None:
@@ -125,6 +126,8 @@ def _against_ordering(page: QuotePage) -> Refusal | None:
     """Return what stands against an order of this revision now, if anything does."""
     if not page.is_mine_to_build:
         raise Refusal("forbidden")
+    if page.is_closed:
+        return Refusal("referral_closed")
     if page.state == "superseded":
         return Refusal("stale_revision")
     if page.state == "expired":

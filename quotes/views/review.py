@@ -32,6 +32,7 @@ OUT_OF_DATE = frozenset(
         "not_pending",
         "own_offer",
         "quote_expired",
+        "referral_closed",
         "revision_not_approved",
         "services_not_agreed",
         "stale_offer",
@@ -103,6 +104,8 @@ def _against_deciding(page: QuotePage) -> Refusal | None:
         return None
     if page.dealer_code != current_viewer().company_code:
         raise Refusal("forbidden")
+    if page.is_closed:
+        return Refusal("referral_closed")
     if page.state == "superseded":
         return Refusal("stale_revision")
     return Refusal("quote_expired" if page.state == "expired" else "not_pending")

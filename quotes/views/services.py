@@ -107,6 +107,8 @@ def _against_answering(view: QuoteView) -> Refusal:
     if view.talk.my_side is None:
         raise Refusal("forbidden")
     state = view.page.state
+    if view.page.is_closed:
+        return Refusal("referral_closed")
     if state == "expired":
         return Refusal("quote_expired")
     if view.page.revision.state is RevisionState.SUPERSEDED:

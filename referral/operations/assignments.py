@@ -6,7 +6,6 @@ from datetime import date, datetime
 
 from sqlalchemy.orm import Session
 
-from referral.db import locked
 from referral.errors import Refusal
 from referral.ids import new_id
 from referral.models import Company, Continuation, Referral
@@ -18,11 +17,20 @@ from referral.operations.records import (
     queue_mail_to_role,
     record_event,
 )
-from referral.operations.referrals import locked_project, offer, qualified_account, ref_of, tell_dealer
+from referral.operations.referrals import (
+    locked_project,
+    locked_referral,
+    offer,
+    qualified_account,
+    ref_of,
+    tell_dealer,
+)
 from referral.permissions import Permission, Role, Viewer
-from referral.queries.referrals import dealer_of_number, referrals_seen_by
+from referral.queries.continuations import continuation_of
+from referral.queries.referrals import dealer_of_number
 from referral.queries.settings import today
 from referral.states import LIVE_REFERRAL_STATES, ReferralState
+from referral.text import say_day
 
 
 def continue_referral(
@@ -30,22 +38,25 @@ def continue_referral(
 ) -> Continuation:
     """The account goes on with this one project through `last_on`, also without a qualification.
 
-    What was said last counts, so that an earlier day takes back a later one. Raises Refusal(forbidden),
-    (not_found), (referral_closed) unless the account has the project, (invalid_input) for a day that is
-    over, (reason_required). Program rules, section 4.
+    What was said last counts, so that an earlier day takes back a later one; the same again is the same.
+    Raises Refusal(forbidden), (not_found), (referral_closed) unless the account has the project,
+    (invalid_input) for a day that is over, (reason_required). Program rules, section 4.
     """
     guard_permission(actor, Permission.REFERRAL_ASSIGN)
     reason = guard_reason(reason)
-    dealer_id, number = dealer_of_number(tx, ref, "R")
-    referral = locked(
-        tx, referrals_seen_by(actor).where(Referral.dealer_id == dealer_id, Referral.number == number)
-    )
-    if referral is None:
-        raise Refusal("not_found")
+    referral = locked_referral(tx, actor, ref)
+    dealer_id = referral.dealer_id
     if referral.state not in LIVE_REFERRAL_STATES:
         raise Refusal("referral_closed", details={"state": referral.state.value, "verb": "continue"})
     if last_on < today(tx, at):
         raise Refusal("invalid_input", "Choose today or a later day.", "last_on")
+    before = continuation_of(tx, dealer_id, referral.id)
+    if before is not None and (before.last_on, before.reason, before.granted_by) == (
+        last_on,
+        reason,
+        actor.user_id,
+    ):
+        return before
     granted = Continuation(
         dealer_id=dealer_id,
         id=new_id(),
@@ -65,15 +76,15 @@ def continue_referral(
         subject=ref,
         details={"reason": reason, "last_on": last_on.isoformat()},
     )
-    words = f"The account goes on with this project through {last_on}. Reason: {reason}\n"
-    tell_dealer(tx, at, referral, ref, f"{ref} goes on through {last_on}", words)
+    words = f"The account goes on with this project through {say_day(last_on)}. Reason: {reason}\n"
+    tell_dealer(tx, at, referral, ref, f"{ref} goes on through {say_day(last_on)}", words)
     queue_mail_to_role(
         tx,
         at=at,
         company_id=referral.account_id,
         role=Role.ACCOUNT_BUILDER,
-        subject=f"Go on with {referral.project_name} through {last_on}",
-        body=f"The program lets you submit and order for {ref} through {last_on}. Reason: {reason}\n",
+        subject=f"Go on with {referral.project_name} through {say_day(last_on)}",
+        body=f"The program lets you submit and order for {ref} through {say_day(last_on)}. Reason: {reason}\n",
         path=f"/referrals/{ref}",
     )
     return granted
@@ -91,13 +102,9 @@ def reassign_referral(
     """
     guard_permission(actor, Permission.REFERRAL_ASSIGN)
     reason = guard_reason(reason)
-    dealer_id, number = dealer_of_number(tx, ref, "R")
+    dealer_id, _ = dealer_of_number(tx, ref, "R")
     next_one = next_number(tx, dealer_id, "R")
-    old = locked(
-        tx, referrals_seen_by(actor).where(Referral.dealer_id == dealer_id, Referral.number == number)
-    )
-    if old is None:
-        raise Refusal("not_found")
+    old = locked_referral(tx, actor, ref)
     if old.state not in LIVE_REFERRAL_STATES:
         raise Refusal("referral_closed", details={"state": old.state.value, "verb": "close"})
     day, dealer = today(tx, at), tx.get_one(Company, dealer_id)

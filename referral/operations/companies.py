@@ -168,7 +168,8 @@ def add_qualification(
 ) -> Qualification:
     """The account is Ketra qualified from the first to the last day, both included.
 
-    `families` names what it is qualified for, separated by commas; '' is every family. Raises Refusal(forbidden), (not_found) also where the company is no account, (invalid_input).
+    `families` names what it is qualified for, separated by commas; '' is every family. Raises
+    Refusal(forbidden), (not_found) also where the company is no account, (invalid_input).
     """
     company = _locked_company(tx, actor, code)
     if not company.is_account:

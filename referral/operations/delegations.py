@@ -16,17 +16,21 @@ from referral.operations.records import guard_permission, queue_mail, record_eve
 from referral.permissions import GRID, LENT, Permission, Role, Viewer
 from referral.queries.delegations import DEALER_ROLES, has_role, lending_of, may_lend_of
 from referral.queries.settings import today
+from referral.text import say_day
 
 
 def guard_decider(tx: Session, actor: Viewer, at: datetime) -> UUID | None:
     """Guard: the actor decides by an own role, or by a lending that holds at this instant.
 
     Returns the approver who lent the right, None for one's own. Asked of the database anew: between the
-    door and the lock a last day may end. Raises Refusal(forbidden), (delegation_expired).
+    door and the lock a last day may end. What is lent is locked for sharing, so that nobody ends it before the
+    decision is committed. Raises Refusal(forbidden), (delegation_expired).
     """
     guard_permission(actor, Permission.QUOTE_DECIDE)
     if any(GRID[role] >= LENT for role in actor.roles):
         return None
+    mine = (Delegation.dealer_id == actor.company_id, Delegation.delegate_id == actor.user_id)
+    tx.execute(sa.select(Delegation.id).where(*mine).order_by(Delegation.id).with_for_update(read=True))
     lending = lending_of(tx, dealer_id=actor.company_id, user_id=actor.user_id, at=at)
     if lending is None:
         raise Refusal("forbidden")
@@ -94,9 +98,10 @@ def lend_decision(
         row,
         {approver, delegate},
         "delegation.lent",
-        f"{delegate.name} decides for {approver.name} through {last_on}",
+        f"{delegate.name} decides for {approver.name} through {say_day(last_on)}",
         f"{actor.name} set down that {delegate.name} can approve quotes, ask for changes, decline and agree to "
-        f"services on behalf of {approver.name}, from {first_on} through {last_on}, both days included.\n",
+        f"services on behalf of {approver.name}, from {say_day(first_on)} through {say_day(last_on)}, both days "
+        "included.\n",
     )
     return row
 

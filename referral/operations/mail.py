@@ -15,7 +15,7 @@ from referral.models import MailPreference, OutgoingMail, User
 from referral.operations.records import guard_permission, queue_mail, record_event
 from referral.permissions import Permission, Viewer
 from referral.queries.mail import digest_time, owed, waits_for_digest
-from referral.text import clean_line
+from referral.text import clean_line, say_day
 
 LEASE = timedelta(minutes=5)
 """How long a worker has a mail to itself. One that is killed meanwhile leaves it to the next."""
@@ -176,7 +176,7 @@ def owe_digest(tx: Session, *, actor: Viewer | None, at: datetime, user_id: UUID
         tx,
         at=at,
         recipient=user.email,
-        subject=f"{count:,} piece{'' if count == 1 else 's'} of news for {time.day.day} {time.day:%b %Y}",
+        subject=f"{count:,} piece{'' if count == 1 else 's'} of news for {say_day(time.day)}",
         body="\n\n".join(f"# {mail.subject}\n{mail.body.strip()}\n{mail.path}".strip() for mail in mails)
         + "\n",
         path="/",

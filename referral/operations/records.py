@@ -71,17 +71,22 @@ def record_event(
 
 
 def next_number(tx: Session, dealer_id: UUID, kind: str) -> int:
-    """Return the dealer's next public number of this kind (R, Q, O, D or T), without gaps or doubles."""
+    """Return the dealer's next public number of this kind (a letter), without gaps or doubles."""
+    return next_numbers(tx, dealer_id, kind, 1)
+
+
+def next_numbers(tx: Session, dealer_id: UUID, kind: str, count: int) -> int:
+    """Return the first of the dealer's next `count` public numbers of this kind, without gaps or doubles."""
     counter = locked(
         tx,
         sa.select(DealerCounter).where(DealerCounter.dealer_id == dealer_id, DealerCounter.kind == kind),
     )
     if counter is None:
-        tx.add(DealerCounter(dealer_id=dealer_id, kind=kind, last_number=1))
-        tx.flush()
-        return 1
-    counter.last_number += 1
-    return counter.last_number
+        counter = DealerCounter(dealer_id=dealer_id, kind=kind, last_number=0)
+        tx.add(counter)
+    counter.last_number += count
+    tx.flush()
+    return counter.last_number - count + 1
 
 
 def queue_mail(

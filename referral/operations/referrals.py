@@ -26,6 +26,7 @@ from referral.queries.referrals import dealer_of_number, referrals_seen_by
 from referral.queries.settings import setting_on, today, whole_number_setting
 from referral.rules import SUITABILITY_VERSION, last_day_to_answer, project_key, standing_on
 from referral.states import LIVE_REFERRAL_STATES, REFERRAL_MOVES, ReferralState, next_state
+from referral.text import say_day
 
 
 def open_referral(
@@ -112,6 +113,17 @@ def _state_of_another(
     return ReferralState.OPEN if live is None else ReferralState.PARKED
 
 
+def locked_referral(tx: Session, actor: Viewer, ref: str) -> Referral:
+    """Return the referral the actor sees, locked. Raises Refusal(not_found)."""
+    dealer_id, number = dealer_of_number(tx, ref, "R")
+    referral = locked(
+        tx, referrals_seen_by(actor).where(Referral.dealer_id == dealer_id, Referral.number == number)
+    )
+    if referral is None:
+        raise Refusal("not_found")
+    return referral
+
+
 def ref_of(dealer: Company, referral: Referral) -> str:
     """Return the referral's public number."""
     return str(PublicNumber("R", dealer.code, referral.number))
@@ -167,7 +179,7 @@ def offer(tx: Session, at: datetime, day: date, dealer: Company, referral: Refer
         subject=f"{dealer.name} refers a project to you: {referral.project_name}",
         body=(
             f"Referral {ref}, {referral.project_name}, {referral.place}. "
-            f"Accept or refuse it through {referral.expires_on}, after signing in.\n"
+            f"Accept or refuse it through {say_day(referral.expires_on)}, after signing in.\n"
         ),
         path=f"/referrals/{ref}",
     )
@@ -190,13 +202,7 @@ def expire(tx: Session, *, actor: Viewer, at: datetime, dealer: Company, referra
 def _answer(
     tx: Session, *, actor: Viewer, at: datetime, ref: str, verb: str, reason: str
 ) -> tuple[Referral, Company]:
-    dealer_id, number = dealer_of_number(tx, ref, "R")
-    referral = locked(
-        tx,
-        referrals_seen_by(actor).where(Referral.dealer_id == dealer_id, Referral.number == number),
-    )
-    if referral is None:
-        raise Refusal("not_found")
+    referral = locked_referral(tx, actor, ref)
     side = referral.dealer_id if verb == "withdraw" else referral.account_id
     if side != actor.company_id:
         raise Refusal("forbidden")
@@ -204,11 +210,12 @@ def _answer(
     if standing_on(referral.state, referral.expires_on, day) is ReferralState.EXPIRED:
         raise Refusal(
             "referral_closed",
-            f"This referral expired: its last day to answer was {referral.expires_on}. The dealer can refer it again.",
+            f"This referral expired: its last day to answer was {say_day(referral.expires_on)}. "
+            "The dealer can refer it again.",
         )
     if verb == "accept":
         check_may_go_on(
-            tx, dealer_id=dealer_id, referral_id=referral.id, account_id=referral.account_id, day=day
+            tx, dealer_id=referral.dealer_id, referral_id=referral.id, account_id=referral.account_id, day=day
         )
     referral.state = next_state(REFERRAL_MOVES, verb, referral.state, "referral_closed")
     referral.answered_by, referral.answered_at, referral.answer_reason = actor.user_id, at, reason

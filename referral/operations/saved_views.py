@@ -19,12 +19,16 @@ def save_view(tx: Session, *, actor: Viewer, at: datetime, list_name: str, name:
     """The actor keeps the list with these filters under a name; returns the view's id.
 
     `query` is what the list's address carries, read and written again by the door. Raises
-    Refusal(view_name_taken) where the actor has a view of this list by that name, large or small letters alike.
+    Refusal(view_name_taken) where the actor has another view of this list by that name, large or small
+    letters alike; the same view again is that view.
     """
-    names = tx.scalars(
-        sa.select(SavedView.name).where(SavedView.user_id == actor.user_id, SavedView.list_name == list_name)
+    views = tx.scalars(
+        sa.select(SavedView).where(SavedView.user_id == actor.user_id, SavedView.list_name == list_name)
     )
-    if fold(name) in {fold(taken) for taken in names}:
+    taken = next((view for view in views if fold(view.name) == fold(name)), None)
+    if taken is not None:
+        if (taken.name, taken.query) == (name, query):
+            return taken.id
         raise Refusal("view_name_taken", field="name")
     view = SavedView(
         user_id=actor.user_id, id=new_id(), list_name=list_name, name=name, query=query, saved_at=at

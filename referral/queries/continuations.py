@@ -42,9 +42,16 @@ def check_may_go_on(tx: Session, *, dealer_id: UUID, referral_id: UUID, account_
 
 
 def check_project_stands(tx: Session, *, dealer_id: UUID, referral_id: UUID) -> None:
-    """Guard: the project is still this account's, so that its quotes go on. Raises Refusal(referral_closed)."""
-    if tx.get_one(Referral, (dealer_id, referral_id)).state is not ReferralState.ACCEPTED:
+    """Guard: the project is still this account's, so that its quotes go on. Raises Refusal(referral_closed).
+
+    For writes, after the quote's lock: the referral is locked for sharing, so that it cannot be closed before
+    what is written is committed.
+    """
+    referral = tx.get_one(
+        Referral, (dealer_id, referral_id), populate_existing=True, with_for_update={"read": True}
+    )
+    if referral.state is not ReferralState.ACCEPTED:
         raise Refusal(
             "referral_closed",
-            "This project was closed for you: its quotes go no further. What is ordered already stays.",
+            "The referral of this project is closed: its quotes go no further. What is ordered already stays.",
         )

@@ -25,8 +25,9 @@ def has_role(*roles: Role) -> sa.Exists:
 def lending_of(tx: Session, *, dealer_id: UUID, user_id: UUID, at: datetime) -> Lending | None:
     """Return the right that is lent to a user of the dealer at an instant, else the one lent last, as over.
 
-    A lending holds from its first through its last day in the program's zone, unless it was ended, as long
-    as who lent it is an active approver. Of several the one that ends last counts.
+    A lending holds from its first through its last day in the program's zone, as long as who lent it is an
+    active approver, and not once it was ended, whatever the instant: a request that came before the ending and is
+    decided after it comes too late. Of several the one that ends last counts.
     """
     rows = tx.execute(
         sa.select(Delegation, User.name, sa.and_(User.is_active, has_role(Role.DEALER_APPROVER)))
@@ -42,16 +43,12 @@ def lending_of(tx: Session, *, dealer_id: UUID, user_id: UUID, at: datetime) -> 
             approver_id=row.approver_id,
             approver_name=name,
             last_on=row.last_on,
-            is_over=not may_lend or day > row.last_on or _is_ended(row, at),
+            is_over=not may_lend or day > row.last_on or row.ended_at is not None,
         )
         for row, name, may_lend in rows
         if row.first_on <= day
     ]
     return next((lending for lending in begun if not lending.is_over), begun[0] if begun else None)
-
-
-def _is_ended(row: Delegation, at: datetime) -> bool:
-    return row.ended_at is not None and row.ended_at <= at
 
 
 @dataclass(frozen=True)

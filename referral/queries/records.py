@@ -96,10 +96,10 @@ def answers(tx: Session) -> bool:
 
 
 def holds_words(words: str, *columns: Any, folded: Any = None) -> list[sa.ColumnElement[bool]]:
-    """Return one condition for each of the first words: it stands in one of the columns, large or small letters alike.
+    """Return one condition for each of the first words: it stands in one of the columns, in any case.
 
-    `folded` is a column that is kept folded. Of the others an SQLite database lowers ASCII letters alone, so what
-    was typed is looked for as it is, too.
+    `folded` is a column that is kept folded. Of the others an SQLite database lowers ASCII letters alone,
+    so what was typed is looked for as it is, too.
     """
     conditions = []
     for word in clean_line(words).split()[:MOST_WORDS]:

@@ -19,7 +19,7 @@ from referral.queries.accounts import find_accounts
 from referral.queries.referral_history import HistoryRow, referral_view
 from referral.queries.referrals import referral_page
 from referral.states import ReferralState
-from referral.text import clean_line
+from referral.text import clean_line, say_day
 from referral.views.blueprint import blueprint
 from referral.webkit import (
     ask,
@@ -111,8 +111,7 @@ def _step(step: HistoryRow, is_for_account: bool) -> dict[str, str]:
     if is_for_account and step.event == "referral.closed":
         what = CLOSED_FOR_YOU
     if step.last_on:
-        last = date.fromisoformat(step.last_on)
-        what = f"{what} through {last.day} {last:%b %Y}"
+        what = f"{what} through {say_day(date.fromisoformat(step.last_on))}"
     if step.other_ref:
         what = f"{what} ({step.other_ref})"
     return {

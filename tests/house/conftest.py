@@ -20,13 +20,18 @@ from quotes.operations.decisions import request_changes
 from quotes.operations.projects import set_milestone
 from quotes.operations.recalls import recall_prices, tell_of_recalls
 from quotes.operations.reminders import remind_of_expiry
+from quotes.operations.replacements import order_replacement
+from quotes.queries.order_page import order_page
 from quotes.states import MilestoneKind
 from referral.db import db
+from referral.models import Company
 from referral.operations.assignments import continue_referral
+from referral.operations.delegations import lend_decision
 from referral.operations.settings import change_setting
+from referral.permissions import Role
 from referral.signing import load_signer
 from tests.applications import SETTINGS
-from tests.factories import AT, make_rate, make_world
+from tests.factories import AT, make_rate, make_user, make_world
 from wsgi import create_app
 
 
@@ -53,12 +58,27 @@ def plain_app(tmp_path_factory):
 def filled(tx):
     """A row at least in every append-only table."""
     world = make_world(tx)
+    colleague = make_user(tx, tx.get_one(Company, world.dealer.company_id), Role.DEALER_VIEWER)
+    lend_decision(
+        tx,
+        actor=world.dealer,
+        at=AT,
+        approver_id=world.dealer.user_id,
+        delegate_id=colleague.user_id,
+        first_on=AT.date(),
+        last_on=AT.date(),
+    )
     order, ref = world.order()
     cancel_order(
         tx, actor=world.account, at=AT, ref=ref, quantities=None, reason="Not wanted", idempotency_key="c"
     )
     _, shipped = world.order()
     world.ship(shipped)
+    failed = order_page(tx, viewer=world.account, ref=shipped).lines[0].line_id
+    order_replacement(
+        tx, actor=world.account, at=AT, ref=shipped, quantities={failed: 1}, reason="Dark", failed_on=None,
+        idempotency_key="w",
+    )  # fmt: skip
     world.take_back(shipped)
     make_rate(tx, world.program)
     waiting = world.submit()

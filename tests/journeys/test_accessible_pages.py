@@ -47,8 +47,10 @@ PEOPLE = {
     "program": ["program.robin"],
 }
 NO_PAGES = FRAGMENTS | {
-    "ledger.export_year", "ledger.export_statement", "ledger.refused_credit_rows", "quotes.agree_services", "quotes.approve_revision", "quotes.calendar_feed", "quotes.order_receipt", "quotes.search_items",
-    "quotes.download_design_file", "quotes.refused_bill_rows",
+    "ledger.export_year", "ledger.export_statement", "ledger.refused_credit_rows", "quotes.agree_services",
+    "quotes.approve_revision", "quotes.calendar_feed", "quotes.download_design_file", "quotes.export_orders",
+    "quotes.export_quotes", "quotes.order_receipt", "quotes.refused_bill_rows", "quotes.save_revision_pdf",
+    "quotes.search_items",
     "referral.export_referrals", "referral.health", "referral.outbox_mail", "security.logout",
     "security.verify", "static",
 }  # fmt: skip
@@ -126,7 +128,9 @@ def find_pages(app, client, starts):
 
 def previewed_bill(client, address):
     """The preview of a bill with good, refused, unknown and left out rows."""
-    rows = b"SKU,Qty,Room\nDM-D3-ADRD-15-9W,4,Hall\nDM-D3-ADRD-15,2,Hall\nDM-D3-ADRD-25-9W,two,Hall\nTotal,8,\n"
+    rows = (
+        b"SKU,Qty,Room\nDM-D3-ADRD-15-9W,4,Hall\nDM-D3-ADRD-15,2,Hall\nDM-D3-ADRD-25-9W,two,Hall\nTotal,8,\n"
+    )
     files = {"file": (io.BytesIO(rows), "bill.csv")}
     return client.post(address, files, content_type="multipart/form-data").location
 

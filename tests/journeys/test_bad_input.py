@@ -369,10 +369,11 @@ CASES = [
     Case("quotes.add_trade", DEALER, lambda world: f"/projects/{world.refer(at=now())}/trades/new", "Add the trade", {"trade": "Electrician", "name": "N", "agreed_on": TODAY}),
     Case("quotes.change_trade", ACCOUNT, planned, "Save"),
     Case("quotes.remove_trade", DEALER, planned, "Remove the trade"),
-    Case("quotes.place_order", ACCOUNT, after(approved, "/revisions/1/order"), "Place the order", {"purchase_order": "PO-1"}),
+    Case("quotes.place_order", ACCOUNT, after(approved, "/revisions/1/order"), "Place the order", {"purchase_order": "PO-1", "wanted_on": TODAY}),
     Case("quotes.cancel_order", ACCOUNT, after(ordered, "/cancel"), "Cancel everything left", {"reason": "Sold"}, frozenset({200})),
     Case("quotes.ship_order", ACCOUNT, after(ordered, "/ship"), "Record the shipment", {"shipped_on": TODAY, "carrier": "UPS"}),
     Case("quotes.return_order", ACCOUNT, after(shipped, "/return"), "Return everything shipped", {"reason": "other", "words": "Sold"}, frozenset({200})),
+    Case("quotes.order_replacement", ACCOUNT, after(shipped, "/replace"), "Replace these", {"reason": "Dark", "failed_on": TODAY}, frozenset({200})),
 ]  # fmt: skip
 ELSEWHERE = {
     "ledger.upload_credit_import": "takes a file, as the tests of its page try them",
@@ -492,7 +493,9 @@ READ = {
     "/audit": "subject after", "/companies": "words after", "/people": "after", "/search": "q", "/credit": "year dealer on known_at", "/credit/export": "year dealer",
     "/credit/adjustments": "dealer", "/credit/transfers": "dealer", "/credit/{dealer}/2026": "account after on known_at", "/credit/{dealer}/statements": "year", "/credit/{dealer}/statements/2026": "after", "/disputes": "after", "/orders": "state project company model purchase quote since until least most after",
     "/orders.xlsx": "since least after",
-    "/people/invitations": "company", "/prices/1": "words after", "/prices/search": "words currency", "/settings/exchange-rates/new": "currency",
+    "/people/invitations": "company", "/prices/1": "words after", "/prices/search": "words currency", "/prices/1/recalls": "model", "/projects": "view after", "/projects/never-ordered": "view after", "/mail/failures": "after",
+    "/quotes/{quote}": "revision against", "/quotes/{quote}/revisions/1.pdf": "paper", "/quotes/{quote}/revisions/1/remark": "line missing", "/quotes/{draft}/draft/copy": "words source revision", "/quotes/{draft}/draft/hint": "model_number need", "/quotes/{draft}/bill/{bill}": "sheet heading columns_of model_number quantity use-0 add_up", "/quotes/{draft}/bill/{bill}/refused": "sheet heading columns_of room",
+    "/referrals/new": "region family again", "/settings/exchange-rates/new": "currency",
     "/quotes": "state project company model referral since until least most after", "/quotes.xlsx": "until most after",
     "/referrals": "state words since until after", "/referrals.xlsx": "words since after", "/sign-in": "next",
 }  # fmt: skip
@@ -513,8 +516,15 @@ NASTY = [
 @pytest.mark.parametrize("who", [PROGRAM, DEALER, ACCOUNT])
 def test_nothing_in_an_address_breaks_a_page(who, app, client, world):
     client.sign_in(user_of(world.tx, getattr(world, who)))
+    *_, draft, _, bill = bill_preview(world).split("/")
+    named = {
+        "dealer": world.dealer.company_code,
+        "quote": world.submit(at=now()),
+        "draft": draft,
+        "bill": bill,
+    }
     addresses = [
-        f"{path.format(dealer=world.dealer.company_code)}?{word}={text}"
+        f"{path.format(**named)}?{word}={text}"
         for path, words in READ.items()
         for word in words.split()
         for text in NASTY
@@ -522,7 +532,7 @@ def test_nothing_in_an_address_breaks_a_page(who, app, client, world):
     addresses += [
         f"/{folder}/{text}{ending}"
         for folder, ending in (
-            ("quotes", ""), ("quotes", "/draft"), ("quotes", "/revisions/1/approve"), ("quotes", "/revisions/1/services/counter"), ("orders", ""), ("orders", "/cancel"), ("orders", "/ship"), ("orders", "/return"),
+            ("quotes", ""), ("quotes", "/draft"), ("quotes", "/revisions/1/approve"), ("quotes", "/revisions/1/services/counter"), ("quotes", "/revisions/1.pdf"), ("quotes", "/files"), (f"quotes/{draft}/files", ""), ("quotes", "/bill"), (f"quotes/{draft}/bill", "/refused"), ("calendar", ".ics"), ("projects", ""), ("projects", "/milestones/install"), (f"projects/R-{world.dealer.company_code}-1/milestones", ""), ("outbox", ""), ("referrals", "/choose"), ("orders", "/replace"), ("orders", ""), ("orders", "/cancel"), ("orders", "/ship"), ("orders", "/return"),
             ("referrals", ""), ("referrals", "/refuse"), ("companies", ""), ("people", ""), ("settings", ""),
             ("prices", ""), ("prices/imports", ""), ("credit/imports", ""), ("credit/imports", "/refused"), ("levels", ""), ("credit", "/2026"), ("credit/X", ""), ("credit/X/statements", ""), ("disputes", ""), ("disputes", "/answer"), ("invitations", ""),
             ("reset-password", ""),
@@ -591,9 +601,8 @@ def test_a_second_tab_with_an_older_draft_saves_nothing(client, world):
     other.get(f"/quotes/{ref}/draft")
     builder.submit("Save", {"lines-0-quantity": "11"})
     before = saved()
-    assert (
-        "Someone else saved this draft" in other.submit("Save", {"lines-0-quantity": "12"}, status=409).text
-    )
+    said = other.submit("Save", {"lines-0-quantity": "12"}, status=409).text
+    assert "You saved this draft elsewhere in the meantime" in said
     assert saved() == before
 
 

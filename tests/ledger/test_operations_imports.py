@@ -331,7 +331,7 @@ def test_an_unknown_account_number_in_row_54321_is_named_and_nothing_is_posted(t
     with pytest.raises(Refusal) as caught:
         run_import(actor=None, clock=lambda: AT, file=file, checked=found, reason="Letter", good_only=False)
     assert (
-        "A54321: “0048-0000x” is no dealer’s account number on 2026-03-01."
+        "A54321: “0048-0000x” is no dealer’s account number on 1 Mar 2026."
         in caught.value.problems[0].message
     )
     assert read(everything) == before

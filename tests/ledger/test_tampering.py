@@ -16,14 +16,32 @@ from ledger.operations.checkpoints import take_checkpoint
 from ledger.queries.checkpoints import heads_moved, kept_faults
 from ledger.rules.checkpoints import read_checkpoint
 from ledger.states import EntryKind, EvidenceKind
+from quotes.models.bills import DesignFile
 from quotes.models.orders import Order, OrderLine
+from quotes.models.projects import MilestoneEntry
 from quotes.models.quotes import Approval, Revision, RevisionLine
-from quotes.models.services import ServiceAgreement, ServiceOfferLine
-from referral.models import AuditEvent
+from quotes.models.recalls import PriceRecall
+from quotes.models.replacements import Replacement, ReplacementLine
+from quotes.models.services import ServiceAgreement, ServiceOffer, ServiceOfferLine
+from quotes.operations.design_files import attach_design_file
+from quotes.operations.projects import set_milestone
+from quotes.operations.quotes import ServiceInput
+from quotes.operations.recalls import recall_prices
+from quotes.operations.replacements import order_replacement
+from quotes.operations.services import counter_services
+from quotes.queries.order_digests import order_digest
+from quotes.queries.order_page import order_page
+from quotes.states import MilestoneKind, ServiceKind
+from referral.models import AuditEvent, Company, Continuation, Delegation, Upload
+from referral.operations.assignments import continue_referral
+from referral.operations.delegations import lend_decision
+from referral.permissions import Role
+from referral.queries.people import viewer_of
 from referral.signing import load_signer
-from tests.factories import AT, make_dealer, make_world
+from tests.factories import AT, make_dealer, make_user, make_world
 from tests.tampering import copy_entry, do, rechain, rechain_evidence
 
+LESS = [ServiceInput(ServiceKind.INSTALL, "Installation", 80_000)]
 DOCS = Path(__file__).parent.parent.parent / "docs" / "proof.md"
 
 
@@ -34,8 +52,9 @@ class Scene:
         self.tx = tx
         self.world = make_world(tx)
         self.dealer = self.world.dealer.company_id
-        self.world.order()
+        _, first = self.world.order()
         self.order, _ = self.world.order()
+        self.keep(first)
         self.adjust("before")
         self.waiting = self.world.approve()
         other = make_dealer(tx, self.world.program)
@@ -45,6 +64,46 @@ class Scene:
         tx.flush()
         self.signer = load_signer(Path(current_app.config["SIGNING_KEY"]))
         self.file = self.checkpoint()
+
+    def keep(self, ordered):
+        """Make a row of every table that is kept beside the ledger; the order given ships, and a unit fails."""
+        tx, world = self.tx, self.world
+        world.ship(ordered)
+        (line, *_) = order_page(tx, viewer=world.account, ref=ordered).lines
+        builds, decides = {"actor": world.account, "at": AT}, {"actor": world.dealer, "at": AT}
+        order_replacement(
+            tx, **builds, ref=ordered, quantities={line.line_id: 1}, reason="Dark", failed_on=AT.date(),
+            idempotency_key="replacement",
+        )  # fmt: skip
+        ref = world.draft()
+        attach_design_file(tx, **builds, ref=ref, filename="plan.txt", content=b"Hall: 4")
+        world.submit(ref)
+        offer = {"ref": ref, "revision_number": 1, "services": LESS, "note": "Less"}
+        counter_services(tx, **decides, offer_number=1, **offer)
+        colleague = make_user(tx, tx.get_one(Company, self.dealer), Role.DEALER_VIEWER)
+        lend_decision(
+            tx, **decides, approver_id=world.dealer.user_id, delegate_id=colleague.user_id, first_on=AT.date(),
+            last_on=AT.date(),
+        )  # fmt: skip
+        tx.flush()
+        delegate = viewer_of(tx, colleague.user_id, at=AT)
+        world.approve(world.submit(), actor=delegate, typed_name=delegate.name)
+        program = {"actor": world.program, "at": AT, "reason": "Wrong"}
+        recall_prices(tx, **program, version=1, model_numbers=["L3I-STRIP"])
+        project = world.refer()
+        continue_referral(tx, **program, ref=project, last_on=AT.date())
+        days = dict.fromkeys(("planned_on", "forecast_on", "actual_on"), AT.date())
+        set_milestone(
+            tx,
+            **builds,
+            ref=project,
+            kind=MilestoneKind.INSTALL,
+            number=0,
+            **days,
+            owner="Jo",
+            slip_reason="",
+        )
+        tx.flush()
 
     def adjust(self, key, **overrides):
         """Post 5.00 to the first dealer by hand, unless overridden."""
@@ -115,13 +174,51 @@ def of_approval(values):
         tables = scene.tx.execute(
             sa.select(Approval.quote_id).outerjoin(
                 Order, sa.and_(Order.dealer_id == Approval.dealer_id, Order.quote_id == Approval.quote_id)
-            ).where(Order.id.is_(None))
+            ).where(Order.id.is_(None), Approval.on_behalf_of.is_(None))
         )  # fmt: skip
         (quote_id,) = tables.one()
         chosen = values(scene) if callable(values) else values
         do(scene.tx, sa.update(Approval.__table__).where(Approval.quote_id == quote_id).values(chosen))
 
     return tamper
+
+
+def change(table, **values):
+    """Change columns of every row of a table."""
+    return lambda scene: do(scene.tx, sa.update(table.__table__).values(values))
+
+
+def remove(*tables):
+    """Remove every row of these tables, in this order."""
+    return lambda scene: do(scene.tx, *(sa.delete(table.__table__) for table in tables))
+
+
+def drop_counter(scene):
+    """The dealer's offer for the services is gone with its lines."""
+    do(
+        scene.tx,
+        sa.delete(ServiceOfferLine.__table__).where(ServiceOfferLine.offer_number > 1),
+        sa.delete(ServiceOffer.__table__).where(ServiceOffer.number > 1),
+    )
+
+
+def exchange_design_file(scene):
+    do(
+        scene.tx,
+        sa.update(Upload.__table__)
+        .where(Upload.id.in_(sa.select(DesignFile.upload_id)))
+        .values(content=b"Hall: 5"),
+    )
+
+
+def lend_to_approver(scene):
+    """The approval of a delegate says that it was on somebody else's behalf."""
+    do(
+        scene.tx,
+        sa.update(Approval.__table__)
+        .where(Approval.on_behalf_of.is_not(None))
+        .values(on_behalf_of=scene.world.account.user_id),
+    )
 
 
 def cut_middle(scene):
@@ -262,7 +359,7 @@ def change_checkpoint(scene):
 
 
 BOTH, VERIFY, CHECKPOINT, NOTHING = ["verify", "checkpoint"], ["verify"], ["checkpoint"], []
-ANOTHER_DAY = date(2026, 5, 3)
+ANOTHER_DAY, BEFORE = date(2026, 5, 3), date(2026, 4, 1)
 
 TAMPERINGS = {
     "amount of an entry changed": (entry({"amount_cents": 1}), VERIFY),
@@ -293,6 +390,23 @@ TAMPERINGS = {
         lambda scene: do(scene.tx, sa.delete(ServiceAgreement.__table__)),
         VERIFY,
     ),
+    "offer for services removed whole": (drop_counter, VERIFY),
+    "note of an offer for services changed": (change(ServiceOffer, note="More"), VERIFY),
+    "wanted day of an order changed": (of_order(Order, {"wanted_on": ANOTHER_DAY}), VERIFY),
+    "person behind a delegate changed": (lend_to_approver, VERIFY),
+    "lending behind a delegate's approval removed": (remove(Delegation), VERIFY),
+    "last day of a lending changed": (change(Delegation, first_on=BEFORE, last_on=BEFORE), VERIFY),
+    "recall of a price removed": (remove(PriceRecall), VERIFY),
+    "reason of a recall changed": (change(PriceRecall, reason="Right"), VERIFY),
+    "instant of a recall changed": (change(PriceRecall, recalled_at=AT - timedelta(days=1)), VERIFY),
+    "warranty replacement removed whole": (remove(ReplacementLine, Replacement), VERIFY),
+    "day a replaced unit failed changed": (change(Replacement, failed_on=ANOTHER_DAY), VERIFY),
+    "units of a warranty replacement changed": (change(ReplacementLine, quantity=2), VERIFY),
+    "design file exchanged": (exchange_design_file, VERIFY),
+    "digest of a design file changed": (change(DesignFile, sha256="0" * 64), VERIFY),
+    "last day of a continued project changed": (change(Continuation, last_on=BEFORE), VERIFY),
+    "day of a milestone changed": (change(MilestoneEntry, actual_on=ANOTHER_DAY), VERIFY),
+    "milestone removed": (remove(MilestoneEntry), VERIFY),
     "quantity of an approved line changed": (
         lambda scene: do(
             scene.tx, sa.update(RevisionLine.__table__).values(quantity=RevisionLine.quantity + 1)
@@ -329,6 +443,19 @@ def test_tampering_is_found_by(scene, name):
     tamper(scene)
     found = scene.found_by()
     assert found == expected or (expected == VERIFY and found == BOTH), found
+
+
+def test_a_wanted_day_put_on_an_order_from_before_there_were_any_is_found(scene):
+    """Its recipe knows none, so that the digest of then must not hold with one."""
+    approval = scene.tx.get_one(
+        Approval, (scene.order.dealer_id, scene.order.quote_id, scene.order.revision_number)
+    )
+    order = scene.order
+    order.digest_version, order.wanted_on = 2, None
+    digest = order_digest(order, [], approval)
+    order.wanted_on = ANOTHER_DAY
+    assert order_digest(order, [], approval) != digest
+    scene.tx.expire(order)
 
 
 def test_a_forgery_after_the_last_checkpoint_is_seen_from_the_next_one_on_if_it_is_taken_back(scene):

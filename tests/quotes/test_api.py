@@ -27,6 +27,7 @@ ITEM = {
     "category": "light_source",
     "unit": "each",
     "list_price": "10.00",
+    "goes_with": "",
 }
 LINE = {"model_number": "D3-LIGHT", "quantity": 1}
 

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from quotes.models.bills import BillMapping, DesignFile
 from quotes.operations.quotes import start_revision
+from quotes.operations.recalls import recall_prices
 from quotes.queries.quotes import quote_page
 from quotes.rules.nearest import NearestModels
 from referral.models import AuditEvent, Upload
@@ -283,6 +284,18 @@ def test_unknown_and_retired_model_numbers_get_the_nearest_and_one_choice_holds_
     assert "instead of D3LIGHT" in page.text
     page = builder.submit("Import 2 lines", {"good_only": "y"})
     assert lines(world, ref) == [("D3-LIGHT", "", 4), ("D3-LIGHT", "", 2)]
+
+
+def test_a_recalled_price_is_marked_in_the_preview_with_its_reason(builder: PageClient, world: World) -> None:
+    recall_prices(
+        world.tx, actor=world.program, at=AT, version=1, model_numbers=["D3-TRIM"], reason="Typed wrongly"
+    )
+    page = paste(builder, world.draft(**EMPTY), BILL)
+    assert "A price of these lines is recalled" in page.text
+    assert "D3-TRIM: Typed wrongly" in page.text
+    marked = [row for row in page.all(".//tbody/tr") if "Price recalled" in row]
+    assert [("D3-TRIM" in row, "Hall" in row) for row in marked] == [(True, True)]
+    assert "Can be taken 2" in page.text
 
 
 def test_a_file_that_changed_after_its_preview_is_not_imported(builder: PageClient, world: World) -> None:

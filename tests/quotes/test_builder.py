@@ -8,13 +8,15 @@ import pytest
 import sqlalchemy as sa
 
 from quotes.models.quotes import Quote, Revision, RevisionLine, RevisionService
+from quotes.operations.design_files import attach_design_file
+from quotes.operations.hints import ignore_hint
 from quotes.operations.quotes import LineInput, start_quote
 from quotes.queries.price_lists import NewItem
 from quotes.queries.quotes import quote_page
 from quotes.states import Category, RevisionState, ServicesState
 from referral.clock import now
 from referral.db import db
-from tests.factories import AT, ITEMS, make_account, make_price_list, make_world, user_of
+from tests.factories import AT, ITEMS, make_account, make_price_list, make_world, refused, user_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -177,6 +179,26 @@ def test_a_submitted_revision_is_not_saved_over_from_an_old_tab(builder: PageCli
     builder.submit("Save", {"note": "Too late"}, status=409)
     assert saved(world, ref)[4] == ""
     assert builder.get(f"/quotes/{ref}/draft", status=303).location == f"/quotes/{ref}"
+
+
+def test_nothing_is_built_on_a_quote_of_a_closed_project(builder: PageClient, world: World) -> None:
+    ref = world.draft()
+    before = saved(world, ref)
+    whole = whole_form(builder.get(f"/quotes/{ref}/draft"))
+    hint = {"actor": world.account, "at": AT, "ref": ref}
+    world.tx.execute(sa.text("UPDATE referral SET state = 'closed'"))
+    world.tx.commit()
+    for path in ("draft", "draft/check", "bill", "files"):
+        assert builder.get(f"/quotes/{ref}/{path}", status=303).location == f"/quotes/{ref}"
+    builder.get(f"/quotes/{ref}/draft/copy", status=409)
+    page = builder.get(f"/quotes/{ref}")
+    assert "This project is closed" in page.text
+    for button in ("Continue the draft", "Start revision", "Start a change order", "Enter the order"):
+        assert button not in page.text
+    builder.post(f"/quotes/{ref}/draft", whole | {"note": "Too late"}, status=409)
+    assert saved(world, ref) == before
+    refused(world.tx, "referral_closed", attach_design_file, filename="a.txt", content=b"a", **hint)
+    refused(world.tx, "referral_closed", ignore_hint, model_number="X", need="Y", reason="Z", **hint)
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,11 @@ def test_an_order_earns_at_the_rate_of_its_own_day_not_of_the_approval(tx):
     make_rate(tx, world.program, valid_from=date(2026, 5, 5))
     order, number = world.order(ref, at=NEXT_DAY)
     assert (order.currency, order.exchange_rate, order.exchange_rate_on) == ("CAD", 731_200, date(2026, 5, 5))
-    assert (order.products_cents, order.credit_cents, order.digest_version) == (PRODUCTS, CREDIT, 2)
+    assert (order.products_cents, order.credit_cents, order.digest_version) == (
+        PRODUCTS,
+        CREDIT,
+        ORDER_DIGEST_VERSION,
+    )
     assert credit(world) == CREDIT
     page = order_page(tx, viewer=world.dealer, ref=number)
     assert (page.exchange.into, page.exchange.foreign, page.row.foreign) == ("USD", "CAD", "CAD")
@@ -260,14 +264,14 @@ def test_the_digest_of_an_order_of_the_first_recipe_still_recomputes():
         dealer_id=ids[1], quote_id=ids[4], revision_number=1, digest="1" * 64, attestation_version="v",
         attestation_text="t", attested_suitable=True, attested_reviewed=True, attested_complete=True,
         attested_account_number=True, typed_account_number="0048", typed_name="Ann", approved_by=ids[7],
-        approved_at=AT, address="a", browser="b", login="l",
+        approved_at=AT, address="a", browser="b", login="l", on_behalf_of=None,
     )  # fmt: skip
     order = SimpleNamespace(
         dealer_id=ids[1], id=ids[2], number=1, account_id=ids[3], quote_id=ids[4], revision_number=1,
         idempotency_key="key", request_digest="0" * 64, purchase_order="PO", account_number="0048",
         currency="USD", program_year=2026, credit_rate=10000, products_cents=412500, credit_cents=412500,
         entered_by=ids[5], entered_at=AT, entered_on=DAY, digest_version=1, exchange_rate=1_000_000,
-        exchange_rate_on=None,
+        exchange_rate_on=None, wanted_on=None,
     )  # fmt: skip
     first = order_digest(order, [line], approval)
     assert first == "7e99945c8a92bab7e70525d5170ab1960b764ad386f019f1c91b09b6dcd1bc6b"

@@ -17,7 +17,7 @@ from quotes.rules.content import ATTESTATION_VERSION, ATTESTATIONS
 from quotes.states import RevisionState, ServicesState
 from referral.models import AccountNumber, AuditEvent, Company, OutgoingMail
 from referral.permissions import Role
-from tests.factories import AT, make_dealer, make_user, make_world, refused
+from tests.factories import AT, everything, make_dealer, make_user, make_world, refused
 from tests.quotes.test_operations_quotes import end_everything
 
 LAST_SECOND = datetime(2026, 6, 4, 3, 59, 59, tzinfo=UTC)
@@ -242,6 +242,23 @@ def test_declining_needs_a_reason(tx):
     refused(tx, "reason_required", decline_revision, **deciding(world, ref, reason=" \n"))
     decline_revision(tx, **deciding(world, ref))
     assert tx.scalars(sa.select(Revision.decision_reason)).all() == ["Too dear."]
+
+
+def test_the_same_decision_sent_twice_is_one_and_another_one_is_refused(tx):
+    world = make_world(tx)
+    for decide, other in ((decline_revision, request_changes), (request_changes, decline_revision)):
+        ref = world.submit()
+        said = deciding(world, ref)
+        if decide is request_changes:
+            said |= {"remarks": {world.line_ids(ref)[0]: "Round ones."}}
+        decide(tx, **said)
+        tx.flush()
+        before = everything(tx)
+        assert decide(tx, **said).number == 1
+        tx.flush()
+        assert everything(tx) == before
+        refused(tx, "not_pending", decide, **said | {"reason": "Another."})
+        refused(tx, "not_pending", other, **deciding(world, ref))
 
 
 @pytest.mark.parametrize("statement", ["UPDATE approval SET typed_name = 'x'", "DELETE FROM approval", "UPDATE remark SET text = 'x'", "DELETE FROM remark"])  # fmt: skip

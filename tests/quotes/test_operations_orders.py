@@ -20,12 +20,14 @@ from quotes.queries.order_page import order_page
 from quotes.queries.orders import orders_page
 from quotes.queries.quotes import quote_page
 from quotes.queries.verification import quote_faults
+from quotes.rules.content import request_digest
 from quotes.states import OrderState, RevisionState, ServiceKind, ServicesState
 from referral.models import AccountNumber, AuditEvent, Company, Qualification
 from referral.operations.settings import change_setting
 from referral.permissions import Role
 from tests.factories import AT, make_account, make_dealer, make_user, make_world, refused
 from tests.quotes.test_operations_quotes import end_everything
+from tests.tampering import do
 
 CREDIT = 10 * 41250 + 10 * 3333
 """What the usual quote earns: lights and trims; the processor earns nothing."""
@@ -412,6 +414,29 @@ def test_same_key_and_another_body_is_refused(tx, part):
     place_order(tx, **said)
     changed = {"quantities": {lights: 3}, "purchase_order": "PO-2", "revision_number": 2, "ref": other}
     refused(tx, "idempotency_key_reused", place_order, **said | {part: changed[part]})
+
+
+def test_an_order_says_by_which_day_the_site_wants_it_and_its_digest_covers_the_day(tx):
+    world = make_world(tx)
+    ref = world.approve()
+    said = ordering(world, ref, wanted_on=AT.date() + timedelta(days=30))
+    over = refused(tx, "invalid_input", place_order, **said | {"wanted_on": AT.date() - timedelta(days=1)})
+    assert over.field == "wanted_on"
+    order, number = place_order(tx, **said)
+    assert order.wanted_on == AT.date() + timedelta(days=30)
+    assert place_order(tx, **said | {"at": AT + timedelta(days=60)}) == (order, number)
+    refused(tx, "idempotency_key_reused", place_order, **said | {"wanted_on": None})
+    assert_sound(tx)
+    do(tx, sa.update(Order).values(wanted_on=AT.date()))
+    assert any("do not recompute" in fault for fault in quote_faults(tx))
+
+
+def test_a_request_without_a_wanted_day_has_the_digest_it_always_had(tx):
+    world = make_world(tx)
+    ref = world.approve()
+    order, _ = place_order(tx, **ordering(world, ref, purchase_order="PO-1"))
+    said = {"quote": ref, "revision": 1, "purchase_order": "PO-1", "lines": None}
+    assert order.request_digest == request_digest(said)
 
 
 def test_a_quote_has_one_number_and_no_other_spelling_of_it(tx):

@@ -10,6 +10,7 @@ from ledger.operations.levels import set_levels
 from ledger.queries.projection import projection
 from ledger.rules.credit import LevelStep
 from quotes.operations.quotes import LineInput, start_quote, start_revision
+from quotes.operations.recalls import recall_prices
 from quotes.queries.outlook import credit_outlook
 from referral.clock import now
 from tests.factories import make_dealer, make_world, user_of
@@ -116,3 +117,14 @@ def test_the_pages_and_the_api_show_one_projection(client, tx, world):
         row = next(text for text in page.all(".//tbody/tr") if text.startswith("Approved, not ordered"))
         assert "4,458.30 8,916.60 Silver 4,458.30 to Gold" in row
     assert f"What {NOW.year} may come to" not in client.get(f"/credit?year={NOW.year}").text
+
+
+def test_what_stands_at_a_recalled_price_is_not_committed_and_the_start_page_says_so(client, tx, world):
+    ref = approved(world)
+    recall_prices(
+        tx, actor=world.program, at=NOW, version=1, model_numbers=["D3-LIGHT"], reason="Typed wrongly"
+    )
+    assert stages(tx, world)["committed"].added_cents == FULL - 10 * 41_250
+    page = client.sign_in(user_of(tx, world.dealer)).get("/")
+    row = next(text for text in page.all(".//tbody/tr") if text.startswith(ref))
+    assert "Price recalled 10 units are not in the amount" in row

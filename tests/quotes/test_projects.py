@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
@@ -227,7 +227,7 @@ def test_who_may_only_look_plans_nothing(client: PageClient, tx: Session, world:
     assert "Add a trade" not in page.text
 
 
-@pytest.mark.parametrize("path", ["milestones/paint", "milestones/%00", "trades/1", f"trades/{uuid4()}"])
+@pytest.mark.parametrize("path", ["milestones/paint", "milestones/%00", "trades/1", f"trades/{UUID(int=7)}"])
 def test_an_address_of_nothing_is_not_found(
     client: PageClient, tx: Session, world: World, ref: str, path: str
 ) -> None:
@@ -272,13 +272,33 @@ def test_a_stale_edit_of_a_trade_is_refused(client: PageClient, tx: Session, wor
     tx.flush()
     one: dict[str, Any] = {"actor": world.account, "at": AT, "ref": ref, "trade_id": row.id}
     change_trade(tx, version=1, **one, **TRADE)
-    refused(tx, "stale_plan", change_trade, version=1, **one, **TRADE)
+    refused(tx, "stale_plan", change_trade, version=1, **one, **(TRADE | {"name": "Larch Electric"}))
+    refused(tx, "stale_plan", change_trade, version=1, **(one | {"actor": world.dealer}), **TRADE)
     refused(tx, "stale_plan", remove_trade, version=1, **one)
     refused(tx, "invalid_input", change_trade, version=2, **one, **(TRADE | {"done_on": date(2026, 5, 5)}))
     client.sign_in(user_of(tx, world.account))
     page = client.post(f"/projects/{ref}/trades/{row.id}/remove", {"version": "1"}, status=409)
     assert "Someone else changed this" in page.text
     assert tx.scalars(sa.select(Trade.version)).one() == 2
+
+
+def test_the_same_form_sent_twice_changes_the_plan_once(tx: Session, world: World, ref: str) -> None:
+    late: dict[str, Any] = {"forecast_on": PLANNED + timedelta(days=3), "slip_reason": "Rain"}
+    for _ in range(2):
+        plan(world, ref, **late)
+        row = add_trade(tx, actor=world.dealer, at=AT, ref=ref, **TRADE)
+        tx.flush()
+    for _ in range(2):
+        changed: dict[str, Any] = TRADE | {"scope": "Pull the cables, then the keypads"}
+        change_trade(tx, actor=world.dealer, at=AT, ref=ref, trade_id=row.id, version=1, **changed)
+        tx.flush()
+    assert tx.scalars(sa.select(MilestoneEntry.number)).all() == [1]
+    assert tx.scalars(sa.select(Trade.version)).all() == [2]
+    events = tx.scalars(sa.select(AuditEvent.event).where(AuditEvent.subject == ref)).all()
+    assert [events.count(name) for name in ("milestone.set", "trade.added", "trade.changed")] == [1, 1, 1]
+    slips = sa.select(OutgoingMail.id).where(OutgoingMail.subject.contains("slips by"))
+    assert len(tx.scalars(slips).all()) == 1
+    refused(tx, "stale_plan", set_milestone, **said(world, ref, actor=world.dealer, **late))
 
 
 # the API ----------------------------------------------------------------------------------------
@@ -302,7 +322,9 @@ def test_programs_plan_with_the_same_refusals(
     trade = call("POST", "/trades", {"trade": "Electrician", "name": "Wattle"}, 201)
     changed = {"trade": "Electrician", "name": "Wattle", "version": 1, "done_on": "2026-01-03"}
     assert call("PUT", f"/trades/{trade['id']}", changed, 200)["version"] == 2
-    assert call("PUT", f"/trades/{trade['id']}", changed, 409)["code"] == "stale_plan"
+    assert call("PUT", f"/trades/{trade['id']}", changed, 200)["version"] == 2
+    other = changed | {"name": "Larch"}
+    assert call("PUT", f"/trades/{trade['id']}", other, 409)["code"] == "stale_plan"
     whole = client.api("GET", at, token=token).json
     assert [row["kind"] for row in whole["milestones"]] == list(MilestoneKind)
     assert whole["trades"][0]["done_on"] == "2026-01-03"

@@ -303,4 +303,4 @@ def test_both_sides_read_what_is_ordered_before_they_send_and_decide_on_a_change
     tx.commit()
     page = client.sign_in(user_of(tx, world.dealer)).get(f"/quotes/{ref}")
     assert warning in page.text
-    assert "6 of 4" in page.text
+    assert "Ordered" in page.text

@@ -26,7 +26,7 @@ from quotes.states import RevisionState, ServiceKind, ServicesState, Side
 from referral.clock import now
 from referral.models import AuditEvent, Company, OutgoingMail
 from referral.permissions import Role
-from tests.factories import AT, make_account, make_dealer, make_user, make_world, refused, user_of
+from tests.factories import AT, everything, make_account, make_dealer, make_user, make_world, refused, user_of
 from tests.tampering import do
 from tests.tokens import token_of
 
@@ -109,6 +109,18 @@ def test_services_are_proposed_countered_and_agreed_by_each_side_with_history(tx
     )
     assert len(subjects) == 3
     assert faults(tx) == []
+
+
+def test_the_same_offer_sent_twice_is_one_offer(tx, world):
+    ref = world.submit()
+    made = counter_services(tx, **countering(world, ref))
+    tx.flush()
+    before = everything(tx)
+    assert counter_services(tx, **countering(world, ref)) is made
+    tx.flush()
+    assert everything(tx) == before
+    refused(tx, "stale_offer", counter_services, **countering(world, ref, note="Otherwise."))
+    refused(tx, "stale_offer", counter_services, **countering(world, ref, "account"))
 
 
 def test_what_stands_is_the_agreed_offer_and_until_then_the_newest(tx, world):

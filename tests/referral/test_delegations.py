@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -154,6 +154,16 @@ def test_a_lending_ended_meanwhile_is_seen(tx, world, colleague):
     end_delegation(tx, actor=world.dealer, at=AT, delegation_id=made.id)
     for verb, said in verbs(world, ref):
         refused(tx, "delegation_expired", verb, **said | {"actor": delegate})
+
+
+def test_a_request_from_before_the_ending_that_is_decided_after_it_comes_too_late(tx, world, colleague):
+    """The clocks of two servers differ, and a request waits for its turn: what was ended decides nothing."""
+    made = lend(world, colleague)
+    ref = world.submit()
+    delegate = at_instant(tx, colleague, AT)
+    end_delegation(tx, actor=world.dealer, at=AT + timedelta(seconds=5), delegation_id=made.id)
+    for verb, said in verbs(world, ref):
+        refused(tx, "delegation_expired", verb, **said | {"actor": delegate, "at": AT})
 
 
 def test_a_lending_ends_with_the_role_and_with_the_access_of_who_lent_it(tx, world, colleague, admin):

@@ -319,6 +319,14 @@ def test_what_can_wait_waits_for_the_one_mail_of_the_morning(tx, reader):
     assert leased(SEVEN).id == one.id
 
 
+def test_a_digest_leads_to_the_place_in_the_page_too(tx, reader):
+    owe(tx, reader.email, path="/quotes/Q-A-1?revision=1#thread", is_digestible=True)
+    tx.commit()
+    assert digest(reader, SEVEN) == 1
+    *_, one = mails_to(tx, reader)
+    assert "https://ledger.example/quotes/Q-A-1?revision=1#thread\n" in text_of(one, SETTINGS)
+
+
 def test_there_is_one_digest_a_day_and_what_comes_later_waits_for_the_next(tx, reader):
     owe(tx, reader.email, is_digestible=True)
     tx.commit()

@@ -5,11 +5,18 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from quotes.operations.decisions import approve_revision
+from quotes.operations.decisions import approve_revision, decline_revision, request_changes
 from quotes.operations.orders import place_order
-from quotes.operations.quotes import save_draft, start_quote, start_revision
+from quotes.operations.quotes import ServiceInput, save_draft, start_quote, start_revision
+from quotes.operations.services import agree_services, counter_services
 from quotes.operations.submissions import submit_revision
+from quotes.queries.home import home_page
+from quotes.queries.outlook import credit_outlook
+from quotes.queries.quote_view import quote_view
+from quotes.queries.reminders import reminders_due
 from quotes.queries.unqualified_work import unqualified_page
+from quotes.states import ServiceKind
+from referral.clock import now
 from referral.models import Continuation, Referral
 from referral.operations.assignments import continue_referral, reassign_referral
 from referral.operations.companies import end_qualification
@@ -18,7 +25,7 @@ from referral.operations.referrals import accept_referral
 from referral.queries.companies import company_page
 from referral.queries.referrals import referral_page
 from referral.states import ReferralState
-from tests.factories import AT, make_account, make_world, refused
+from tests.factories import AT, make_account, make_world, refused, user_of
 from tests.quotes.test_operations_decisions import approving
 from tests.quotes.test_operations_orders import ordering
 from tests.quotes.test_operations_quotes import submitting
@@ -73,7 +80,7 @@ def test_an_admin_continues_one_project_to_a_day_and_no_other(tx):
     too_late = ordering(world, quote, at=last + timedelta(seconds=1), idempotency_key="too late")
     refused(tx, "account_not_qualified", place_order, **too_late)
     for person in (world.dealer, world.account):
-        assert "2026-05-10" in "".join(mails_to(world, person))
+        assert "10 May 2026" in "".join(mails_to(world, person))
 
 
 def test_what_was_granted_last_counts(tx):
@@ -86,6 +93,16 @@ def test_what_was_granted_last_counts(tx):
     late = {"actor": world.account, "at": AT + timedelta(days=1), "referral_ref": ref}
     refused(tx, "account_not_qualified", start_quote, **late)
     start_quote(tx, **late | {"at": AT + timedelta(hours=2)})
+
+
+def test_the_same_grant_sent_twice_is_one(tx):
+    world = make_world(tx)
+    ref = world.refer()
+    for _ in range(2):
+        continue_referral(tx, **granting(world, ref))
+        tx.flush()
+    assert tx.scalar(sa.select(sa.func.count()).select_from(Continuation)) == 1
+    assert "".join(mails_to(world, world.dealer)).count("goes on through 10 May 2026") == 1
 
 
 def test_continue_referral_refuses(tx):
@@ -162,6 +179,45 @@ def test_a_quote_of_a_closed_referral_is_neither_approved_nor_revised(tx):
     closed(world, quote)
     refused(tx, "referral_closed", approve_revision, **said)
     refused(tx, "referral_closed", start_revision, actor=world.account, at=AT, ref=quote)
+
+
+def test_nothing_is_said_about_a_revision_of_a_closed_referral_any_more(tx):
+    world = make_world(tx)
+    quote = world.submit()
+    said = {"actor": world.dealer, "at": AT, "ref": quote, "revision_number": 1}
+    digest = {"digest": world.digest(quote)}
+    closed(world, quote)
+    refused(tx, "referral_closed", decline_revision, **said, **digest, reason="Too dear.")
+    refused(tx, "referral_closed", request_changes, **said, **digest, reason="Fewer lamps.")
+    refused(tx, "referral_closed", agree_services, **said, offer_number=1)
+    less = [ServiceInput(ServiceKind.INSTALL, "Installation", 80000)]
+    refused(tx, "referral_closed", counter_services, **said, offer_number=1, services=less, note="")
+    talk = quote_view(tx, viewer=world.dealer, at=AT, ref=quote).talk
+    assert (talk.may_answer, talk.may_agree) == (False, False)
+
+
+@pytest.mark.parametrize("is_approved", [False, True])
+def test_a_closed_project_waits_for_nobody_and_promises_no_credit(tx, client, is_approved):
+    world = make_world(tx)
+    at = now()
+    quote = world.submit(at=at) if not is_approved else world.approve(world.submit(at=at), at=at)
+    last_days = at + timedelta(days=29)
+    assert reminders_due(tx, at=last_days) == [world.dealer.company_id]
+    assert credit_outlook(tx, day=at.date(), dealer_ids=[world.dealer.company_id])
+    closed(world, quote)
+    assert reminders_due(tx, at=last_days) == []
+    outlook = credit_outlook(tx, day=at.date(), dealer_ids=[world.dealer.company_id])
+    (found,) = outlook.values()
+    assert (found.committed.credit_cents, found.forecast.credit_cents) == (0, 0)
+    home = home_page(tx, viewer=world.dealer, at=at).dealer
+    assert (home.waiting, home.approved) == ((), ())
+    assert home_page(tx, viewer=world.account, at=at).account.is_idle
+    for person in (world.dealer, world.account):
+        page = client.sign_in(user_of(tx, person)).get(f"/quotes/{quote}")
+        assert "This project is closed" in page.text
+        assert "Review and decide" not in page.text
+        assert "Enter the order" not in page.text
+    client.get(f"/quotes/{quote}/revisions/1/order", status=409)
 
 
 def test_an_order_of_a_closed_referral_stays_and_can_be_shipped_but_nothing_more_is_ordered(tx):
