@@ -53,7 +53,7 @@ demo-reset: $(VENV)/run.stamp
 	@$(PREPARE)
 
 test: programs check
-	@$(PY) -m pytest -q -n 2 $(ARGS)
+	@$(PY) -m pytest -q -n 2 --dist worksteal $(ARGS)
 
 # The peers have an environment of their own: they bring Django and more, which nothing else needs.
 bench: $(BENCH_VENV)/bench.stamp

@@ -79,6 +79,22 @@ import referral.views.referral_list
 import referral.views.referrals
 import referral.views.saved_views
 import referral.views.settings
+import warranty.api.claims
+import warranty.api.events
+import warranty.api.listings
+import warranty.api.sources
+import warranty.api.terms
+import warranty.cli
+import warranty.views.claims
+import warranty.views.events
+import warranty.views.labels
+import warranty.views.listings
+import warranty.views.obligations
+import warranty.views.projects
+import warranty.views.serials
+import warranty.views.sites
+import warranty.views.sources
+import warranty.views.terms
 from demo.cli import demo_cli
 from ledger.queries.checkpoints import checkpoint_faults
 from ledger.queries.dispute_verification import dispute_faults
@@ -90,6 +106,7 @@ from ledger.sheets.year import credit_sheets
 from ledger.views.blueprint import blueprint as ledger_pages
 from quotes.api.blueprint import blueprint as quotes_api
 from quotes.forms.lists import FilterOrdersForm, FilterQuotesForm
+from quotes.operations.followers import set_followers
 from quotes.operations.recalls import tell_of_recalls
 from quotes.operations.reminders import remind_of_expiry
 from quotes.queries.design_files import design_file_faults
@@ -99,6 +116,7 @@ from quotes.queries.open_items import quote_open_items
 from quotes.queries.outlook import credit_outlook
 from quotes.queries.recalls import dealers_to_tell
 from quotes.queries.reminders import reminders_due
+from quotes.queries.search import Searcher, page_of_number, search
 from quotes.queries.trail_verification import trail_faults
 from quotes.queries.verification import quote_faults
 from quotes.sheets.year import order_sheets
@@ -116,6 +134,17 @@ from referral.queries.settings import is_demo
 from referral.signin import FOREIGN_PERMISSIONS, load_viewer, prepare_sign_in
 from referral.views.blueprint import blueprint as referral_pages
 from referral.webkit import NavItem, prepare_app
+from warranty.api.blueprint import blueprint as warranty_api
+from warranty.forms.claims import FilterClaimsForm
+from warranty.forms.lists import FilterExpiringForm, FilterSourcesForm
+from warranty.operations.following import follow_order
+from warranty.operations.jobs import follow_orders, read_terms
+from warranty.queries.claim_verification import claim_faults
+from warranty.queries.claims_home import claim_panels
+from warranty.queries.jobs import orders_due, terms_due
+from warranty.queries.search import page_of_warranty_number, search_warranty
+from warranty.queries.verification import warranty_faults
+from warranty.views.blueprint import blueprint as warranty_pages
 
 ROOT = Path(__file__).parent
 SHORTEST_SECRET = 32
@@ -126,6 +155,7 @@ NAVIGATION = (
     NavItem("Projects", "quotes.projects", Permission.REFERRAL_VIEW),
     NavItem("Quotes", "quotes.quotes", Permission.QUOTE_VIEW),
     NavItem("Orders", "quotes.orders", Permission.ORDER_VIEW),
+    NavItem("Warranty", "warranty.sources", Permission.SOURCE_VIEW),
     NavItem("Credit", "ledger.credit", Permission.CREDIT_VIEW),
     NavItem("Prices", "quotes.price_lists", Permission.PRICE_LIST_VIEW),
     NavItem("Companies", "referral.companies", Permission.COMPANY_VIEW),
@@ -155,13 +185,14 @@ def create_app(settings: Mapping[str, object] | None = None) -> Flask:
     Migrate(app, db, directory=str(ROOT / "migrations"))
     prepare_sign_in(app)
     prepare_app(app, load_viewer=load_viewer, foreign_permissions=FOREIGN_PERMISSIONS, navigation=NAVIGATION)
-    for blueprint in (referral_pages, ledger_pages, quote_pages):
+    for blueprint in (referral_pages, ledger_pages, quote_pages, warranty_pages):
         app.register_blueprint(blueprint)
-    prepare_api(app, (referral.api.blueprint, ledger.api.blueprint, quotes_api))
+    prepare_api(app, (referral.api.blueprint, ledger.api.blueprint, quotes_api, warranty_api))
     for group in (
         referral.cli.admins.admin_cli,
         ledger.cli.group.ledger_cli,
         quotes.cli.prices_cli,
+        warranty.cli.warranty_cli,
         demo_cli,
     ):
         app.cli.add_command(group)
@@ -173,11 +204,22 @@ def create_app(settings: Mapping[str, object] | None = None) -> Flask:
         "quotes.quotes": FilterQuotesForm,
         "quotes.orders": FilterOrdersForm,
         "referral.referrals": FilterReferralsForm,
+        "warranty.claims": FilterClaimsForm,
+        "warranty.expiring": FilterExpiringForm,
+        "warranty.sources": FilterSourcesForm,
     }
+    app.extensions["searchers"] = (
+        Searcher(page_of_number, search),
+        Searcher(page_of_warranty_number, search_warranty),
+    )
+    set_followers(follow_order)
+    app.extensions["home_panels"] = (claim_panels,)
     app.extensions["jobs"] = (
         Job("reminders", reminders_due, remind_of_expiry, rests=timedelta(minutes=10)),
         Job("recalls", dealers_to_tell, tell_of_recalls),
         Job("digests", digests_due, owe_digest, key="user_id"),
+        Job("warranty terms", terms_due, read_terms),
+        Job("installed sources", orders_due, follow_orders, rests=timedelta(hours=1)),
     )
     app.extensions["credit_outlook"] = credit_outlook
     app.extensions["entry_sources"] = (explain_entry,)
@@ -191,6 +233,8 @@ def create_app(settings: Mapping[str, object] | None = None) -> Flask:
         evidence_faults,
         trail_faults,
         design_file_faults,
+        claim_faults,
+        warranty_faults,
     )
     with app.app_context():
         prepare_engine(db.engine)

@@ -23,6 +23,7 @@ from demo.project import ProjectSteps
 from demo.revisions import RevisionSteps
 from demo.stage import day_or_none
 from demo.talks import TalkSteps
+from demo.warranty import WarrantySteps
 from ledger.operations.levels import set_levels
 from ledger.rules.credit import LevelStep
 from quotes.operations.price_lists import publish_price_list
@@ -78,6 +79,7 @@ def load_demo(
     loader.publish_price_lists()
     loader.set_settings_and_levels()
     loader.set_exchange_rates()
+    loader.set_warranty_terms(loader.instant(START))
     for happened_at, step in loader.timeline():
         step(happened_at)
     loader.make_choices()
@@ -100,7 +102,9 @@ def email_of(person: str) -> str:
     return next(str(row["email"]) for row in story["people"] if row["key"] == person)
 
 
-class _Loader(ChoiceSteps, ProjectSteps, PlanSteps, TalkSteps, RevisionSteps, DeskSteps, CreditSteps):
+class _Loader(
+    ChoiceSteps, ProjectSteps, PlanSteps, TalkSteps, RevisionSteps, DeskSteps, CreditSteps, WarrantySteps
+):
     """The whole story: what is there at its start, and its steps by date."""
 
     def add_companies_and_people(self, hashes: Mapping[str, str]) -> None:
@@ -279,6 +283,7 @@ class _Loader(ChoiceSteps, ProjectSteps, PlanSteps, TalkSteps, RevisionSteps, De
         steps += self.talk_steps()
         steps += self.revision_steps()
         steps += self.desk_steps()
+        steps += self.warranty_steps()
         steps.sort(key=lambda step: step[0])
         return [(self.instant(day, at_time), step) for day, at_time, step in steps]
 

@@ -60,6 +60,8 @@ class EvidenceKind(enum.StrEnum):
     YEAR_CLOSE = "year_close"
     SERVICES = "services"
     """Service and labor prices that both sides agreed to apart from an approval."""
+    CLAIM = "claim"
+    """The coverage answer a warranty claim was decided by."""
 
 
 class DisputeOutcome(enum.StrEnum):

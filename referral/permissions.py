@@ -74,6 +74,10 @@ class Permission(enum.StrEnum):
     DECISION_LEND = "decision:lend"
     ORDER_VIEW = "order:view"
     ORDER_ENTER = "order:enter"
+    SOURCE_VIEW = "source:view"
+    SOURCE_RECORD = "source:record"
+    CLAIM_OPEN = "claim:open"
+    CLAIM_DECIDE = "claim:decide"
     CREDIT_VIEW = "credit:view"
     CREDIT_EXPORT = "credit:export"
     CREDIT_RECORD = "credit:record"
@@ -89,8 +93,9 @@ class Permission(enum.StrEnum):
 
 
 _P = Permission
-_DEALER = frozenset({_P.REFERRAL_VIEW, _P.PRICE_LIST_VIEW, _P.QUOTE_VIEW, _P.ORDER_VIEW, _P.CREDIT_VIEW})
-_ACCOUNT = frozenset({_P.REFERRAL_VIEW, _P.PRICE_LIST_VIEW, _P.QUOTE_VIEW, _P.ORDER_VIEW})
+_BOTH = frozenset({_P.REFERRAL_VIEW, _P.PRICE_LIST_VIEW, _P.QUOTE_VIEW, _P.ORDER_VIEW, _P.SOURCE_VIEW})
+_DEALER = _BOTH | {_P.CREDIT_VIEW}
+_ACCOUNT = _BOTH
 LENT = frozenset({_P.QUOTE_DECIDE, _P.QUOTE_REMARK, _P.SERVICES_AGREE})
 """What an approver has to decide with, and lends to a delegate."""
 _PROGRAM = _DEALER | {_P.CREDIT_EXPORT, _P.COMPANY_VIEW, _P.SETTING_VIEW, _P.AUDIT_VIEW}
@@ -100,7 +105,14 @@ GRID: Mapping[Role, frozenset[Permission]] = MappingProxyType(
         Role.DEALER_VIEWER: _DEALER,
         Role.DEALER_APPROVER: _DEALER
         | LENT
-        | {_P.REFERRAL_OPEN, _P.REFERRAL_CHOOSE, _P.DISPUTE_OPEN, _P.DECISION_LEND, _P.PROJECT_PLAN},
+        | {
+            _P.REFERRAL_OPEN,
+            _P.REFERRAL_CHOOSE,
+            _P.DISPUTE_OPEN,
+            _P.DECISION_LEND,
+            _P.PROJECT_PLAN,
+            _P.CLAIM_OPEN,
+        },
         Role.DEALER_ADMIN: _DEALER
         | {
             _P.REFERRAL_OPEN,
@@ -110,6 +122,7 @@ GRID: Mapping[Role, frozenset[Permission]] = MappingProxyType(
             _P.DECISION_LEND,
             _P.QUOTE_REMARK,
             _P.PROJECT_PLAN,
+            _P.CLAIM_OPEN,
         },
         Role.ACCOUNT_VIEWER: _ACCOUNT,
         Role.ACCOUNT_BUILDER: _ACCOUNT
@@ -120,8 +133,11 @@ GRID: Mapping[Role, frozenset[Permission]] = MappingProxyType(
             _P.SERVICES_AGREE,
             _P.ORDER_ENTER,
             _P.PROJECT_PLAN,
+            _P.SOURCE_RECORD,
+            _P.CLAIM_OPEN,
+            _P.CLAIM_DECIDE,
         },
-        Role.ACCOUNT_INSTALLER: _ACCOUNT | {_P.PROJECT_PLAN},
+        Role.ACCOUNT_INSTALLER: _ACCOUNT | {_P.PROJECT_PLAN, _P.SOURCE_RECORD, _P.CLAIM_OPEN},
         Role.ACCOUNT_ADMIN: _ACCOUNT | {_P.REFERRAL_ANSWER, _P.USER_MANAGE, _P.PROFILE_EDIT},
         Role.PROGRAM_ADMIN: _PROGRAM
         | {

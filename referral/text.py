@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from datetime import date
 
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _SEPARATORS = dict.fromkeys(map(ord, " -\u00a0\u2010\u2011\u2012\u2013\t"))
 
 
@@ -44,4 +45,4 @@ def fold_model_number(text: str) -> str:
 
 def say_day(day: date | None) -> str:
     """Return a day as 21 Nov 2026, as in sentences and mails; '' of none."""
-    return "" if day is None else f"{day.day} {day:%b %Y}"
+    return "" if day is None else f"{day.day} {_MONTHS[day.month - 1]} {day.year}"

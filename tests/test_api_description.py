@@ -121,8 +121,8 @@ def test_the_description_says_how_things_are_sent(app):
     for path, _, operation in operations(described):
         keyed = any(parameter["name"] == "Idempotency-Key" for parameter in operation.get("parameters", ()))
         assert keyed == path.endswith(
-            ("/orders", "/shipments", "/cancellations", "/returns", "/replacements", "/disputes")
-        ) or operation["x-permission"] in {"order:view", "credit:view"}
+            ("/orders", "/shipments", "/cancellations", "/returns", "/replacements", "/disputes", "/claims")
+        ) or operation["x-permission"] in {"order:view", "credit:view", "source:view"}
         assert operation.get("security") == ([] if path.endswith("/tokens") else None)
     for name, schema in described["components"]["schemas"].items():
         assert schema["additionalProperties"] is False, name

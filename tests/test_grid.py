@@ -35,6 +35,8 @@ from tests.factories import (
     make_user,
     user_of,
 )
+from warranty.models.sources import InstalledSource
+from warranty.operations.claims import open_claim
 
 NOT_SCOPED = {
     Permission.PUBLIC,
@@ -103,6 +105,7 @@ class Grid:
             "quotes": quote,
             "orders": order_ref,
             **self._planned(world),
+            **self._claimed(world),
             "disputes": self._disputed(world),
             "dealer_code": dealer.code,
             "code": dealer.code,
@@ -135,6 +138,22 @@ class Grid:
         trade = add_trade(self.tx, actor=world.dealer, at=AT, ref=ref, trade="Electrician", **said)
         return {"projects": ref, "trade_id": trade.id}
 
+    def _claimed(self, world):
+        _, ref = world.order()
+        world.ship(ref)
+        source = self.tx.scalars(
+            sa.select(InstalledSource)
+            .where(InstalledSource.dealer_id == world.dealer.company_id)
+            .order_by(InstalledSource.number)
+            .limit(1)
+        ).one()
+        code = world.dealer.company_code
+        claim = open_claim(
+            self.tx, actor=world.account, at=AT, ref=f"U-{code}-{source.number}", quantity=1, problem="Dark",
+            failed_on=None, idempotency_key="claim",
+        )  # fmt: skip
+        return {"sources": f"U-{code}-{source.number}", "claims": f"C-{code}-{claim.number}"}
+
     def _disputed(self, world):
         dispute = open_dispute(
             self.tx,
@@ -156,11 +175,9 @@ class Grid:
         filled = {}
         for name in rule.arguments:
             if name == "ref":
-                filled[name] = next(
-                    things[kind]
-                    for kind in ("referrals", "quotes", "orders", "disputes", "projects")
-                    if kind in rule.rule
-                )
+                kinds = ("referrals", "quotes", "orders", "disputes", "projects", "sources", "claims")
+                named = (things[kind] for kind in kinds if kind in rule.rule)
+                filled[name] = next(named, things["sources"])  # what a label leads to names no kind
             elif name in {"number", "version", "revision_number"}:
                 filled[name] = 1
             elif name == "kind":
@@ -318,7 +335,9 @@ def test_nothing_of_another_company_shows_in_a_list(app, grid, client):
             if method != "GET" or rule.arguments or is_api(rule) or permission not in GRID[role] | NOT_SCOPED:
                 continue
             page = client.open("GET", rule.rule, status=None, **_body(client, rule, method))
-            for thing in ("referrals", "quotes", "orders", "disputes", "projects", "dealer_code"):
+            for thing in (
+                "referrals", "quotes", "orders", "disputes", "projects", "sources", "claims", "dealer_code",
+            ):  # fmt: skip
                 if thing == "dealer_code" and role.company_kind is CompanyKind.ACCOUNT:
                     continue
                 assert str(other[thing]) not in page.html, (role, rule.rule, thing)

@@ -20,6 +20,7 @@ class Quote(Base):
         sa.UniqueConstraint("dealer_id", "number"),
         sa.ForeignKeyConstraint(["dealer_id", "referral_id"], ["referral.dealer_id", "referral.id"]),
         sa.Index("ix_quote_account", "account_id", "dealer_id"),
+        sa.Index("ix_quote_referral", "dealer_id", "referral_id"),
     )
 
     dealer_id: Mapped[DealerId] = mapped_column(sa.ForeignKey("company.id"))

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from quotes.models.orders import Order
 from quotes.models.replacements import Replacement, ReplacementLine
+from quotes.operations.followers import tell_followers
 from quotes.operations.mails import tell_dealer
 from quotes.operations.orders import said_quantities
 from quotes.operations.placed_orders import chosen_lines, guard_key, locked_order, next_number_of
@@ -97,6 +98,7 @@ def order_replacement(
         details={"replacement": replacement.number, "units": units, "reason": why},
     )
     tell_dealer(tx, at, order.dealer_id, mails.replaced(ref, units=units, reason=why))
+    tell_followers(tx, actor=actor, at=at, order=order)
     return replacement
 
 

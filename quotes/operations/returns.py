@@ -14,6 +14,7 @@ from ledger.operations.evidence import witness
 from ledger.states import EntryKind, EvidenceKind
 from quotes.models.orders import Order
 from quotes.models.returns import OrderReturn, OrderReturnLine
+from quotes.operations.followers import tell_followers
 from quotes.operations.mails import tell_dealer
 from quotes.operations.orders import said_quantities
 from quotes.operations.placed_orders import (
@@ -115,6 +116,7 @@ def return_order(
         details={"credit_cents": returned.credit_cents, "reason": reason.value, "words": said_words},
     )
     tell_dealer(tx, at, order.dealer_id, mails.returned(ref, units=units, reason=because))
+    tell_followers(tx, actor=actor, at=at, order=order)
     return returned
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from quotes.models.orders import Order
 from quotes.models.shipments import Shipment, ShipmentLine
+from quotes.operations.followers import tell_followers
 from quotes.operations.mails import tell_dealer
 from quotes.operations.orders import said_quantities
 from quotes.operations.placed_orders import (
@@ -120,6 +121,7 @@ def ship_order(
         tracking_number=shipment.tracking_number,
     )
     tell_dealer(tx, at, order.dealer_id, text)
+    tell_followers(tx, actor=actor, at=at, order=order)
     return shipment
 
 

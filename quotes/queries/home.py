@@ -17,6 +17,7 @@ from ledger.rules.credit import standing
 from ledger.states import AccountKind
 from quotes.models.orders import Order
 from quotes.models.quotes import Quote, Revision
+from quotes.queries.home_panels import HomePanel, PanelProvider
 from quotes.queries.never_ordered import count_never_ordered
 from quotes.queries.outlook import LIVE_REVISIONS, live_work, outlook_of
 from quotes.queries.projects import count_late_projects
@@ -131,9 +132,18 @@ class HomePage:
     """Projects of the viewer's company, or of all, that have a late milestone."""
     never_ordered: int
     """Quotes of which something is approved and not ordered, expired or not."""
+    panels: tuple[HomePanel, ...] = ()
+    """What upper floors put here."""
+
+    @property
+    def panel_tasks(self) -> int:
+        """How many things of upper floors wait for the viewer's company."""
+        return sum(len(panel.rows) for panel in self.panels if panel.is_to_do)
 
 
-def home_page(tx: Session, *, viewer: Viewer, at: datetime) -> HomePage:
+def home_page(
+    tx: Session, *, viewer: Viewer, at: datetime, providers: Sequence[PanelProvider] = ()
+) -> HomePage:
     """Return the viewer's start page. The number of statements does not grow with what there is."""
     day = today(tx, at)
     return HomePage(
@@ -144,6 +154,7 @@ def home_page(tx: Session, *, viewer: Viewer, at: datetime) -> HomePage:
         disputes=open_disputes(tx, viewer=viewer, day=day),
         late_projects=count_late_projects(tx, viewer=viewer, day=day),
         never_ordered=count_never_ordered(tx, viewer=viewer),
+        panels=tuple(panel for provide in providers for panel in provide(tx, viewer=viewer, at=at)),
     )
 
 

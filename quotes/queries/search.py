@@ -68,6 +68,29 @@ class HitGroup:
     more: Place | None
 
 
+@dataclass(frozen=True)
+class Searcher:
+    """How a floor is searched; the roof names those of all floors."""
+
+    page: Callable[..., Place | None]
+    """The page of a whole public number: `(tx, viewer, words)`."""
+    find: Callable[..., tuple[HitGroup, ...]]
+    """What fits the words: `(tx, viewer, at, words)`."""
+
+
+def first_page(tx: Session, *, searchers: Sequence[Searcher], viewer: Viewer, words: str) -> Place | None:
+    """Return the page of a whole public number of any floor, or None."""
+    pages = (each.page(tx, viewer=viewer, words=words) for each in searchers)
+    return next((page for page in pages if page is not None), None)
+
+
+def search_all(
+    tx: Session, *, searchers: Sequence[Searcher], viewer: Viewer, at: datetime, words: str
+) -> tuple[HitGroup, ...]:
+    """Return what fits the words on every floor, by kind."""
+    return tuple(group for each in searchers for group in each.find(tx, viewer=viewer, at=at, words=words))
+
+
 def page_of_number(tx: Session, *, viewer: Viewer, words: str) -> Place | None:
     """Return the page of a whole public number such as Q-HARBOR-12, or None.
 

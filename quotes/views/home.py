@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import render_template
+from flask import current_app, render_template
 
 from quotes.queries.home import home_page
 from quotes.views.blueprint import blueprint
@@ -15,5 +15,6 @@ from referral.webkit import ask, current_viewer, needs, zone
 @needs(Permission.SIGNED_IN)
 def home() -> str:
     """Show what waits for the viewer and what they get."""
-    page = ask(home_page, viewer=current_viewer(), at=now())
+    providers = current_app.extensions["home_panels"]
+    page = ask(home_page, viewer=current_viewer(), at=now(), providers=providers)
     return render_template("quotes/home.html", page=page, zone_name=str(zone()))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import redirect, render_template, request, url_for
+from flask import current_app, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from quotes.queries.search import page_of_number
-from quotes.queries.search import search as find
+from quotes.queries.search import first_page, search_all
 from quotes.views.blueprint import blueprint
 from referral.clock import now
 from referral.permissions import Permission
@@ -24,9 +23,10 @@ def search() -> Response | str:
     """Show what fits the words, of what the viewer may see; a whole number goes straight to its page."""
     words = clean_line(request.args.get("q", ""))[:LONGEST_SEARCH]
     viewer = current_viewer()
-    place = ask(page_of_number, viewer=viewer, words=words)
+    searchers = current_app.extensions["searchers"]
+    place = ask(first_page, searchers=searchers, viewer=viewer, words=words)
     if place is not None:
         values: dict[str, Any] = dict(place.values)
         return redirect(url_for(place.endpoint, **values), 303)
-    groups = ask(find, viewer=viewer, at=now(), words=words)
+    groups = ask(search_all, searchers=searchers, viewer=viewer, at=now(), words=words)
     return render_template("quotes/search.html", words=words, groups=groups)

@@ -30,6 +30,7 @@ from referral.permissions import CompanyKind
 from referral.queries.people import viewer_of
 from referral.queries.settings import creditable_categories, is_demo
 from tests.factories import make_program, refused
+from warranty.queries.verification import warranty_faults
 from wsgi import CannotStart, create_app
 
 STORY = json.loads((FOLDER / "story.json").read_text(encoding="utf-8"))
@@ -91,7 +92,7 @@ def test_the_story_comes_to_its_expected_totals_and_open_work_on_whatever_day_it
     for (code, year), amount in relative.items():
         seen = credit_year(tx, dealer_id=dealers(tx)[code].id, program_year=year)
         assert (seen.total_cents, seen.standing.level is not None) == (amount, True)
-    assert [*ledger_faults(tx), *closing_faults(tx), *quote_faults(tx)] == []
+    assert [*ledger_faults(tx), *closing_faults(tx), *quote_faults(tx), *warranty_faults(tx)] == []
 
 
 def assert_posted_and_taken_back(tx):

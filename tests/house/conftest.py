@@ -32,6 +32,9 @@ from referral.permissions import Role
 from referral.signing import load_signer
 from tests.applications import SETTINGS
 from tests.factories import AT, make_rate, make_user, make_world
+from tests.warranty.test_terms import TERMS
+from warranty.operations.claims import open_claim
+from warranty.operations.terms import set_term
 from wsgi import create_app
 
 
@@ -78,6 +81,11 @@ def filled(tx):
     order_replacement(
         tx, actor=world.account, at=AT, ref=shipped, quantities={failed: 1}, reason="Dark", failed_on=None,
         idempotency_key="w",
+    )  # fmt: skip
+    set_term(tx, actor=world.program, at=AT, said=TERMS)
+    open_claim(
+        tx, actor=world.dealer, at=AT, ref=f"U-{world.dealer.company_code}-1", quantity=1, problem="Dark",
+        failed_on=None, idempotency_key="claim",
     )  # fmt: skip
     world.take_back(shipped)
     make_rate(tx, world.program)

@@ -15,10 +15,11 @@ APPEND_ONLY = (
     "shipment", "shipment_line", "order_return", "order_return_line", "dispute", "dispute_answer", "evidence",
     "checkpoint", "exchange_rate", "continuation", "milestone_entry", "service_offer", "service_offer_line",
     "service_agreement", "price_recall", "recall_notice", "expiry_reminder", "replacement", "replacement_line",
+    "warranty_term", "site", "source_event",
 )  # fmt: skip
 KEPT = (
     "order", "revision", "ledger_account", "quote", "referral", "evidence_head", "year_closing", "credit_import",
-    "delegation",
+    "delegation", "installed_source", "claim",
 )  # fmt: skip
 """Rows that are never removed, though a state or a head moves."""
 
@@ -106,6 +107,34 @@ def test_every_table_of_the_ledger_is_held_by_the_database():
         "company", "account_number", "qualification", "user", "user_role", "invitation", "api_token",
         "outgoing_mail", "upload", "failed_sign_in", "dealer_counter", "revision_line", "revision_service",
         "account_profile", "bill_mapping", "calendar_feed", "design_file", "ignored_hint", "mail_preference",
-        "saved_view", "trade",
+        "saved_view", "trade", "term_reading", "serial_number", "serial_import",
     }  # fmt: skip
     assert set(Base.metadata.tables) - {*APPEND_ONLY, *KEPT} == free
+
+
+ORIGIN = (
+    "number", "account_id", "referral_id", "order_id", "line_id", "shipment_number", "replacement_number",
+    "split_from_id", "model_number", "description", "family", "category", "ordered_on", "made_at",
+)  # fmt: skip
+
+
+def test_where_an_installed_source_came_from_is_never_changed(app, filled):
+    """What is read off its events is written with them; its origin never, not even from or to nothing."""
+    refused = set()
+    with db.engine.connect() as connection:
+        for column in ORIGIN:
+            value = "NULL" if column != "split_from_id" else "id"
+            savepoint = connection.begin_nested()
+            with pytest.raises(sa.exc.DBAPIError, match="immutable"):
+                connection.execute(
+                    sa.text(
+                        f'UPDATE installed_source SET "{column}" = {value} WHERE shipment_number IS NOT NULL'
+                        if column != "replacement_number"
+                        else "UPDATE installed_source SET replacement_number = 1 WHERE replacement_number IS NULL"
+                    )
+                )
+            savepoint.rollback()
+            refused.add(column)
+        connection.execute(sa.text("UPDATE installed_source SET room = 'Hall'"))
+        connection.rollback()
+    assert refused == set(ORIGIN)

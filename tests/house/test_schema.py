@@ -14,7 +14,7 @@ REPLICATED = {
     "company", "account_number", "qualification", "user", "user_role", "invitation", "api_token", "setting",
     "outgoing_mail", "upload", "audit_event", "level_set", "level", "price_list", "price_item", "failed_sign_in",
     "year_closing", "checkpoint", "credit_import", "exchange_rate", "account_profile", "mail_preference", "saved_view",
-    "calendar_feed", "bill_mapping", "price_recall",
+    "calendar_feed", "bill_mapping", "price_recall", "warranty_term", "serial_number",
 }  # fmt: skip
 """Small tables that a distributed database copies to every node, and records of companies."""
 

@@ -24,8 +24,13 @@ HELPERS_THAT_TAKE_NO_ACTOR = {
     "ledger.operations.entries.posting_year",
     "ledger.operations.entries.locked_heads",
     "ledger.operations.entries.open_accounts",
+    "warranty.operations.recording.make_sources",
+    "warranty.operations.sites.first_site",
+    "warranty.operations.splits.split_groups",
+    "warranty.operations.splits.split_units",
 }
-"""Writes nobody signed in for (a mail owed, an invitation used, a sign-in), and the locks before an entry."""
+"""Writes nobody signed in for (a mail owed, an invitation used, a sign-in), the locks before an entry, and
+installed sources that follow an order, of which its shipments say by whom they were recorded."""
 
 
 def calls(tree: ast.AST):

@@ -6,6 +6,7 @@ import io
 import re
 from collections import Counter
 from contextvars import Context
+from datetime import timedelta
 from html import unescape
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -17,12 +18,16 @@ import sqlalchemy as sa
 from demo.loader import email_of, load_demo
 from referral.clock import now
 from referral.db import write
-from referral.models import OutgoingMail, Upload, User
+from referral.models import Company, OutgoingMail, Upload, User
 from referral.permissions import Permission
 from referral.queries.people import viewer_of
 from referral.webkit import permission_of
 from tests.journeys.story import YEAR, make_workbook
 from tests.test_grid import FRAGMENTS, is_api, rules
+from warranty.models.sources import InstalledSource
+from warranty.operations.claims import open_claim
+from warranty.operations.claims_deciding import decide_claim
+from warranty.operations.claims_fulfilling import fulfil_claim
 
 pytestmark = pytest.mark.sqlite_only("what a page looks like does not depend on the database")
 
@@ -52,7 +57,8 @@ NO_PAGES = FRAGMENTS | {
     "quotes.export_quotes", "quotes.order_receipt", "quotes.refused_bill_rows", "quotes.save_revision_pdf",
     "quotes.search_items",
     "referral.export_referrals", "referral.health", "referral.outbox_mail", "security.logout",
-    "security.verify", "static",
+    "security.verify", "static", "warranty.export_expiring", "warranty.export_obligations",
+    "warranty.export_sources",
 }  # fmt: skip
 SAMPLES = 12
 """Pages of one endpoint that are fetched; of those alike, one is looked at."""
@@ -74,6 +80,37 @@ def demo(app, tx, client, monkeypatch):
     rows = b"Dealer,Day,Amount,Document\nHARBOR,2026-02-01,10.00,INV-1\nNOBODY,2026-02-30,ten,\n"
     files = {"file": (io.BytesIO(rows), "list.csv"), "kind": "other_purchase"}
     client.post("/credit/imports/new", files, content_type="multipart/form-data")
+    for is_replaced in (False, True):
+        make_claim(tx, is_replaced=is_replaced)
+
+
+def make_claim(tx, *, is_replaced):
+    """An accepted claim of the account, to be fulfilled; or with its replacement on the way."""
+    tova = viewer_of(tx, person_of(tx, "prism.tova").id, at=now())
+    ends_on = now().date() + timedelta(days=2)
+    source, code = tx.execute(
+        sa.select(InstalledSource, Company.code)
+        .join(Company, Company.id == InstalledSource.dealer_id)
+        .where(
+            InstalledSource.account_id == tova.company_id,
+            InstalledSource.ends_on > ends_on,
+            InstalledSource.quantity > 2,
+            InstalledSource.shipment_number.is_not(None),
+        )
+        .order_by(InstalledSource.number)
+        .limit(1)
+    ).one()
+    tx.commit()
+    said = {"actor": tova, "at": now()}
+    made = write(
+        open_claim, **said, ref=f"U-{code}-{source.number}", quantity=1, problem="Dark", failed_on=None,
+        idempotency_key=f"claim-{is_replaced}",
+    )  # fmt: skip
+    ref = f"C-{code}-{made.number}"
+    write(decide_claim, **said, ref=ref, is_accepted=True, reason="")
+    if is_replaced:
+        write(fulfil_claim, **said, ref=ref, is_replaced=True, words="")
+    tx.expire_all()
 
 
 def make_workbook_file():

@@ -25,11 +25,12 @@ from quotes.models.orders import Order
 from quotes.models.price_lists import PriceList
 from quotes.operations.projects import add_trade
 from quotes.operations.quotes import LineInput, start_revision
+from quotes.operations.replacements import order_replacement
 from quotes.queries.price_lists import NewItem
 from quotes.states import Category
 from referral.clock import now
 from referral.db import read
-from referral.models import AccountNumber, Company, Qualification, UserRole
+from referral.models import AccountNumber, Company, Qualification, Referral, UserRole
 from referral.operations.people import invite_user
 from referral.operations.records import keep_upload
 from referral.operations.referrals import open_referral
@@ -49,6 +50,12 @@ from tests.factories import (
 from tests.journeys.story import PRICES, YEAR, make_workbook
 from tests.pages import controls, filled_in
 from tests.test_grid import is_api, rules
+from tests.warranty.test_claims import add_terms
+from warranty.models.sources import InstalledSource
+from warranty.operations.claims import open_claim
+from warranty.operations.claims_deciding import decide_claim
+from warranty.operations.claims_fulfilling import fulfil_claim
+from warranty.operations.splits import split_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -172,6 +179,109 @@ def ordered(world):
 def shipped(world):
     address = ordered(world)
     world.ship(address.removeprefix("/orders/"), at=now(), shipped_on=read(today, now()))
+    return address
+
+
+def in_place(world):
+    """A source that shipped with an order made for it: ten lights."""
+    address = shipped(world)
+    number = world.tx.scalars(
+        sa.select(sa.func.max(InstalledSource.number)).where(InstalledSource.model_number == "D3-LIGHT")
+    ).one()
+    assert address
+    return f"/sources/U-{world.dealer.company_code}-{number}"
+
+
+def apart(world, **said):
+    """A light taken out of the ten that shipped for it; returns the address of its page."""
+    plain = {"ref": in_place(world).removeprefix("/sources/"), "event_count": None, "quantity": 1, "room": ""}
+    source = split_source(world.tx, actor=world.account, at=now(), **(plain | said))
+    world.tx.flush()
+    return f"/sources/U-{world.dealer.company_code}-{source.number}"
+
+
+def moved(world):
+    """The page that corrects a move made for it."""
+    address = apart(world, room="Hall")
+    number = world.tx.scalars(
+        sa.select(InstalledSource.event_count).order_by(InstalledSource.number.desc()).limit(1)
+    ).one()
+    return f"{address}/events/{number}/correct"
+
+
+def replaceable(world):
+    """The page that says what took a light's place, with a replacement sent for it."""
+    address = in_place(world)
+    source = world.tx.scalars(
+        sa.select(InstalledSource).where(InstalledSource.number == int(address.rpartition("-")[2]))
+    ).one()
+    order = world.tx.get_one(Order, (source.dealer_id, source.order_id))
+    order_replacement(
+        world.tx, actor=world.account, at=now(), ref=f"O-{world.dealer.company_code}-{order.number}",
+        quantities={source.line_id: 1}, reason="Dark", failed_on=None, idempotency_key=f"r{next(_count)}",
+    )  # fmt: skip
+    return f"{address}/replaced"
+
+
+def project_in_place(world):
+    """The project of sources that shipped for it."""
+    number = int(in_place(world).rpartition("-")[2])
+    project = world.tx.scalars(
+        sa.select(Referral.number)
+        .join(InstalledSource, InstalledSource.referral_id == Referral.id)
+        .where(InstalledSource.number == number)
+    ).one()
+    return f"/referrals/R-{world.dealer.company_code}-{project}"
+
+
+def serials_preview(world):
+    """The preview of a file of one serial number."""
+    project = project_in_place(world)
+    kept = keep_upload(
+        world.tx, actor=world.account, at=now(), purpose="serials", filename="a.csv",
+        content=f"Model,Serial\nD3-LIGHT,SN-{next(_count)}\n".encode(),
+    )  # fmt: skip
+    world.tx.flush()
+    return f"{project}/serials/{kept.id}"
+
+
+def claimed(world):
+    """A claim of a source made for it."""
+    ref = in_place(world).removeprefix("/sources/")
+    made = open_claim(
+        world.tx, actor=world.account, at=now(), ref=ref, quantity=1, problem="Dark", failed_on=None,
+        idempotency_key=f"claim-{next(_count)}",
+    )  # fmt: skip
+    world.tx.flush()
+    return f"/claims/C-{world.dealer.company_code}-{made.number}"
+
+
+def decidable(world):
+    """A claim that can be decided: it is covered."""
+    return claimed_under(world, is_accepted=False)
+
+
+def accepted(world):
+    """An accepted claim."""
+    return claimed_under(world, is_accepted=True)
+
+
+def swappable(world):
+    """A claim whose replacement is ordered."""
+    address = accepted(world)
+    fulfil_claim(
+        world.tx, actor=world.account, at=now(), ref=address.removeprefix("/claims/"), is_replaced=True, words=""
+    )  # fmt: skip
+    return address
+
+
+def claimed_under(world, *, is_accepted):
+    """A covered claim, accepted or not."""
+    add_terms(world.tx, world.program, at=now())
+    address = claimed(world)
+    ref = address.removeprefix("/claims/")
+    if is_accepted:
+        decide_claim(world.tx, actor=world.account, at=now(), ref=ref, is_accepted=True, reason="")
     return address
 
 
@@ -373,6 +483,20 @@ CASES = [
     Case("quotes.cancel_order", ACCOUNT, after(ordered, "/cancel"), "Cancel everything left", {"reason": "Sold"}, frozenset({200})),
     Case("quotes.ship_order", ACCOUNT, after(ordered, "/ship"), "Record the shipment", {"shipped_on": TODAY, "carrier": "UPS"}),
     Case("quotes.return_order", ACCOUNT, after(shipped, "/return"), "Return everything shipped", {"reason": "other", "words": "Sold"}, frozenset({200})),
+    Case("warranty.set_term", PROGRAM, at("/warranty/terms/new"), "See what it changes", {"family": "D3", "months": "60", "report_days": "30", "replacement_days": "0", "source": "Letter", "reason": "New"}),
+    Case("warranty.open_claim", ACCOUNT, after(in_place, "/claim"), "Open the claim", {"quantity": "2", "problem": "Dark", "failed_on": TODAY}),
+    Case("warranty.decide_claim", ACCOUNT, after(decidable, "/decide"), "Accept the claim"),
+    Case("warranty.fulfil_claim", ACCOUNT, after(accepted, "/fulfil"), "Yes, make it good", {"how": "repair", "words": "Driver"}),
+    Case("warranty.swap_claim", ACCOUNT, after(swappable, "/swap"), "It was swapped", {"swapped_on": TODAY}),
+    Case("warranty.withdraw_claim", ACCOUNT, after(claimed, "/withdraw"), "Take it back", {"reason": "Loose"}),
+    Case("warranty.record_event", ACCOUNT, after(in_place, "/record?kind=moved"), "Record"),
+    Case("warranty.identify_source", ACCOUNT, after(apart, "/serial"), "Record the serial number", {"serial": "SN-0"}),
+    Case("warranty.split_source", ACCOUNT, after(in_place, "/split"), "Record them apart"),
+    Case("warranty.record_swap", ACCOUNT, replaceable, "Record the replacement"),
+    Case("warranty.correct_event", ACCOUNT, moved, "Correct it", {"reason": "Misread"}),
+    Case("warranty.add_site", ACCOUNT, after(project_in_place, "/sites"), "Add the site", {"name": "Guest house"}),
+    Case("warranty.record_project_events", ACCOUNT, after(project_in_place, "/record?kind=moved"), "Record for these sources"),
+    Case("warranty.start_serials", ACCOUNT, serials_preview, "Import 1 row"),
     Case("quotes.order_replacement", ACCOUNT, after(shipped, "/replace"), "Replace these", {"reason": "Dark", "failed_on": TODAY}, frozenset({200})),
 ]  # fmt: skip
 ELSEWHERE = {
@@ -393,6 +517,8 @@ ELSEWHERE = {
     "quotes.tell_of_recalls": "has no field",
     "quotes.upload_price_list": "takes a file, below",
     "referral.accept_referral": "has no field",
+    "warranty.continue_serials": "has no field",
+    "warranty.import_serials": "takes a file, as the tests of serial numbers try it",
     "referral.end_delegation": "has no field",
     "referral.remove_view": "its one field is spoilt in tests/quotes/test_lists.py",
     "referral.retry_mail": "has no field",

@@ -40,6 +40,12 @@ from referral.queries.people import viewer_of
 from referral.signing import load_signer
 from tests.factories import AT, make_dealer, make_user, make_world
 from tests.tampering import copy_entry, do, rechain, rechain_evidence
+from tests.warranty.test_claims import add_terms
+from warranty.models.claims import Claim
+from warranty.models.sources import InstalledSource, SerialNumber, SourceEvent
+from warranty.models.terms import WarrantyTerm
+from warranty.operations.claims import open_claim
+from warranty.operations.claims_deciding import decide_claim
 
 LESS = [ServiceInput(ServiceKind.INSTALL, "Installation", 80_000)]
 DOCS = Path(__file__).parent.parent.parent / "docs" / "proof.md"
@@ -52,6 +58,7 @@ class Scene:
         self.tx = tx
         self.world = make_world(tx)
         self.dealer = self.world.dealer.company_id
+        add_terms(tx, self.world.program)
         _, first = self.world.order()
         self.order, _ = self.world.order()
         self.keep(first)
@@ -75,6 +82,7 @@ class Scene:
             tx, **builds, ref=ordered, quantities={line.line_id: 1}, reason="Dark", failed_on=AT.date(),
             idempotency_key="replacement",
         )  # fmt: skip
+        self.claim(line.line_id)
         ref = world.draft()
         attach_design_file(tx, **builds, ref=ref, filename="plan.txt", content=b"Hall: 4")
         world.submit(ref)
@@ -104,6 +112,21 @@ class Scene:
             slip_reason="",
         )
         tx.flush()
+
+    def claim(self, line_id):
+        """A unit of the line failed, is covered by terms, and its claim is accepted."""
+        tx, world = self.tx, self.world
+        source = tx.scalars(
+            sa.select(InstalledSource).where(
+                InstalledSource.line_id == line_id, InstalledSource.replacement_number.is_(None)
+            )
+        ).one()
+        ref = f"-{world.dealer.company_code}-"
+        open_claim(
+            tx, actor=world.dealer, at=AT, ref=f"U{ref}{source.number}", quantity=1, problem="Dark",
+            failed_on=AT.date(), idempotency_key="claim",
+        )  # fmt: skip
+        decide_claim(tx, actor=world.account, at=AT, ref=f"C{ref}1", is_accepted=True, reason="")
 
     def adjust(self, key, **overrides):
         """Post 5.00 to the first dealer by hand, unless overridden."""
@@ -200,6 +223,41 @@ def drop_counter(scene):
         sa.delete(ServiceOfferLine.__table__).where(ServiceOfferLine.offer_number > 1),
         sa.delete(ServiceOffer.__table__).where(ServiceOffer.number > 1),
     )
+
+
+def drop_replacement(scene):
+    """The warranty replacement is gone with the installed source that it became."""
+    became = sa.select(InstalledSource.id).where(InstalledSource.replacement_number.is_not(None))
+    do(
+        scene.tx,
+        sa.delete(SourceEvent.__table__).where(SourceEvent.source_id.in_(became)),
+        sa.delete(InstalledSource.__table__).where(InstalledSource.replacement_number.is_not(None)),
+        sa.delete(ReplacementLine.__table__),
+        sa.delete(Replacement.__table__),
+    )
+
+
+def drop_last_event(scene):
+    last = (
+        sa.select(SourceEvent.source_id, SourceEvent.number).order_by(SourceEvent.number.desc()).limit(1)
+    ).subquery()
+    source_id, number = scene.tx.execute(sa.select(last)).one()
+    do(
+        scene.tx,
+        sa.delete(SourceEvent.__table__).where(
+            SourceEvent.source_id == source_id, SourceEvent.number == number
+        ),
+    )
+
+
+def owe_to_dealer(scene):
+    """The sources say that the dealer itself owes their warranty."""
+    change(InstalledSource, account_id=scene.dealer)(scene)
+
+
+def add_serial(scene):
+    said = {"serial": "SN-1", "dealer_id": scene.dealer, "source_id": scene.dealer}
+    do(scene.tx, sa.insert(SerialNumber.__table__).values(said))
 
 
 def exchange_design_file(scene):
@@ -399,9 +457,26 @@ TAMPERINGS = {
     "recall of a price removed": (remove(PriceRecall), VERIFY),
     "reason of a recall changed": (change(PriceRecall, reason="Right"), VERIFY),
     "instant of a recall changed": (change(PriceRecall, recalled_at=AT - timedelta(days=1)), VERIFY),
-    "warranty replacement removed whole": (remove(ReplacementLine, Replacement), VERIFY),
+    "warranty replacement removed whole": (drop_replacement, VERIFY),
     "day a replaced unit failed changed": (change(Replacement, failed_on=ANOTHER_DAY), VERIFY),
     "units of a warranty replacement changed": (change(ReplacementLine, quantity=2), VERIFY),
+    "failure of a warranty claim changed": (change(Claim, failed_on=ANOTHER_DAY), VERIFY),
+    "answer of a warranty claim changed": (
+        change(Claim, answer=sa.func.replace(Claim.answer, "D3", "D4")),
+        VERIFY,
+    ),
+    "warranty claim accepted as goodwill afterwards": (
+        change(Claim, is_goodwill=True, reason="Nice"),
+        VERIFY,
+    ),
+    "warranty claim removed": (remove(Claim), VERIFY),
+    "day of an installed source's event changed": (change(SourceEvent, happened_on=BEFORE), VERIFY),
+    "last event of an installed source removed": (drop_last_event, VERIFY),
+    "last covered day of an installed source changed": (change(InstalledSource, ends_on=ANOTHER_DAY), VERIFY),
+    "account that owes a warranty changed": (owe_to_dealer, VERIFY),
+    "serial number of no installed source added": (add_serial, VERIFY),
+    "months of warranty terms changed": (change(WarrantyTerm, months=WarrantyTerm.months + 12), VERIFY),
+    "warranty terms removed": (remove(WarrantyTerm), VERIFY),
     "design file exchanged": (exchange_design_file, VERIFY),
     "digest of a design file changed": (change(DesignFile, sha256="0" * 64), VERIFY),
     "last day of a continued project changed": (change(Continuation, last_on=BEFORE), VERIFY),

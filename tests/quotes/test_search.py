@@ -56,7 +56,12 @@ def test_each_kind_is_found_by_its_words(client: PageClient, tx: Session, world:
     assert found(client, "xyz-42") == {"Orders": [order]}
     assert found(client, "downlight 25") == {"Price list": ["D3-LIGHT"]}
     code = world.dealer.company_code
-    assert found(client, f"{code}-1") == {"Referrals": [referral], "Quotes": [quote], "Orders": [order]}
+    assert found(client, f"{code}-1") == {
+        "Referrals": [referral],
+        "Quotes": [quote],
+        "Orders": [order],
+        "Installed sources": [f"U-{code}-1"],
+    }
     assert "What do you look for?" in client.get("/search").text
 
 

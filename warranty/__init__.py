@@ -1,0 +1,1 @@
+"""Fourth floor: warranty terms, installed sources, coverage and claims."""

@@ -1,0 +1,1 @@
+"""What the warranty floor reads."""

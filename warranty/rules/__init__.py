@@ -1,0 +1,1 @@
+"""What the warranty floor decides, without a database: dates, standing, coverage."""
