@@ -58,8 +58,9 @@ NO_PAGES = FRAGMENTS | {
     "quotes.search_items",
     "referral.export_referrals", "referral.health", "referral.outbox_mail", "security.logout",
     "security.verify", "static", "warranty.export_expiring", "warranty.export_obligations",
-    "warranty.export_sources",
+    "warranty.export_sources", "warranty.refused_serial_rows",
 }  # fmt: skip
+SERIALS = "/referrals/R-HARBOR-2/serials"
 SAMPLES = 12
 """Pages of one endpoint that are fetched; of those alike, one is looked at."""
 
@@ -82,6 +83,9 @@ def demo(app, tx, client, monkeypatch):
     client.post("/credit/imports/new", files, content_type="multipart/form-data")
     for is_replaced in (False, True):
         make_claim(tx, is_replaced=is_replaced)
+    client.sign_in(person_of(tx, "prism.tova"))
+    client.get(previewed_serials(client, SERIALS, b"DM-D2-HSG-NC,A-1\n"))
+    client.submit("Import 1 row", status=None)
 
 
 def make_claim(tx, *, is_replaced):
@@ -158,6 +162,10 @@ def find_pages(app, client, starts):
         waiting += linked(answer.text)
         if endpoint == "quotes.edit_draft":  # whose button leads there
             waiting += [f"{address}/check", f"{address}/copy"]
+        if endpoint == "warranty.show_source" and f"{address}/record" in answer.text:
+            waiting.append(f"{address}/replaced")
+        if endpoint == "warranty.import_serials":
+            waiting.append(previewed_serials(client, address, b"NONE-1,A-2\n"))
         if endpoint == "quotes.upload_bill":
             waiting.append(previewed_bill(client, address))
     return found
@@ -169,6 +177,12 @@ def previewed_bill(client, address):
         b"SKU,Qty,Room\nDM-D3-ADRD-15-9W,4,Hall\nDM-D3-ADRD-15,2,Hall\nDM-D3-ADRD-25-9W,two,Hall\nTotal,8,\n"
     )
     files = {"file": (io.BytesIO(rows), "bill.csv")}
+    return client.post(address, files, content_type="multipart/form-data").location
+
+
+def previewed_serials(client, address, rows):
+    """The preview of a file of serial numbers."""
+    files = {"file": (io.BytesIO(b"Model number,Serial number\n" + rows), "serials.csv")}
     return client.post(address, files, content_type="multipart/form-data").location
 
 
@@ -188,6 +202,8 @@ def starts(app, tx, who):
         f"/credit/imports/{uploads['credit_import']}?kind=other_purchase",
         "/credit/HARBOR/2026/other_purchases/1/reverse", "/credit/years/2024/close",
     ]  # fmt: skip
+    if who == "prism.tova":
+        return ["/", "/change-password", f"{SERIALS}/{uploads['serials']}/progress"]
     return ["/", "/change-password", "/people/roles", *(more if who.startswith("program") else [])]
 
 

@@ -34,7 +34,7 @@ EVENT_WORDS: Mapping[SourceEventKind, str] = {
     SourceEventKind.REPLACED: "Replaced",
     SourceEventKind.REPLACES: "Took another's place",
     SourceEventKind.RETIRED: "Taken out",
-    SourceEventKind.VOIDED: "Voided",
+    SourceEventKind.VOIDED: "Went back",
     SourceEventKind.CORRECTED: "Corrected",
 }
 _MOMENT = timedelta(microseconds=1)

@@ -32,7 +32,7 @@ STANDING_WORDS: Mapping[str, str] = MappingProxyType(
         Standing.COMMISSIONED.value: "Commissioned",
         Standing.REPLACED.value: "Replaced",
         Standing.RETIRED.value: "Retired",
-        Standing.VOIDED.value: "Returned or voided",
+        Standing.VOIDED.value: "Returned",
     }
 )
 """Where a source stands, as lists say it; in place are those that shipped and were not taken out."""

@@ -25,7 +25,7 @@ SOURCE_TABS: Mapping[str, str] = MappingProxyType(
         "in_place": "In place",
         "replaced": "Replaced",
         "retired": "Retired",
-        "voided": "Returned or voided",
+        "voided": "Returned",
     }
 )
 """The standings as tabs above the list of sources."""
