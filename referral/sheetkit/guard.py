@@ -24,7 +24,7 @@ MAX_RATIO = 200
 """How many times larger than packed the whole package may unpack."""
 RATIO_FREE_BYTES = 1_000_000
 """A package that unpacks to less than this is not measured by MAX_RATIO."""
-MAX_TAGS = 3_200_000
+MAX_TAGS = 2_600_000
 """Opening and closing tags in one file, all parts together."""
 MAX_DEPTH = 64
 """Elements within elements; the scanners count, because a deep file costs memory before it costs time."""
@@ -34,8 +34,8 @@ MAX_TAG_BYTES = 256_000
 """One tag with all its attributes."""
 MAX_TEXT = 16_000_000
 """Characters kept in memory for one file."""
-MAX_STRINGS = 500_000
-MAX_CELLS = 500_000
+MAX_STRINGS = 400_000
+MAX_CELLS = 400_000
 MAX_ROWS = 100_000
 MAX_COLUMNS = 64
 MAX_CELL_TEXT = 10_000

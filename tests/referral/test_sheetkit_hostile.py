@@ -182,12 +182,12 @@ HEAVY = {
     "rows that hold nothing": lambda: make_sheet("<row><c/><c/></row>" * 2_000_000),
     "rows before the end": lambda: make_sheet('<row><c s="123456789"/><c/></row>' * 1_040_000),
     "as many cells as are read": lambda: make_sheet(
-        "".join("<row>" + f"<c><v>{at}.{at % 100:02d}</v></c>" * 10 + "</row>" for at in range(50_000))
+        "".join("<row>" + f"<c><v>{at}.{at % 100:02d}</v></c>" * 10 + "</row>" for at in range(40_000))
     ),
-    "one cell more": lambda: make_sheet(("<row>" + "<c><v>1</v></c>" * 10 + "</row>") * 50_001),
+    "one cell more": lambda: make_sheet(("<row>" + "<c><v>1</v></c>" * 10 + "</row>") * 40_001),
     "texts in every cell": lambda: make_sheet(
         "".join(
-            "<row>" + f'<c t="inlineStr"><is><t>é{at}</t></is></c>' * 10 + "</row>" for at in range(50_000)
+            "<row>" + f'<c t="inlineStr"><is><t>é{at}</t></is></c>' * 10 + "</row>" for at in range(40_000)
         )
     ),
     "elements nobody knows": lambda: f'<worksheet xmlns="{MAIN}">' + "<a/>" * 7_900_000 + "</worksheet>",
@@ -210,11 +210,11 @@ HEAVY_STRINGS = {
     "empty shared texts": lambda: f'<sst xmlns="{MAIN}">' + "<si/>" * 3_000_000 + "</sst>",
     "wide shared texts": lambda: (
         f'<sst xmlns="{MAIN}">'
-        + "".join(f"<si><t>{at}{'😀' * 12}</t></si>" for at in range(490_000))
+        + "".join(f"<si><t>{at}{'😀' * 12}</t></si>" for at in range(390_000))
         + "</sst>"
     ),
     "many shared texts": lambda: (
-        f'<sst xmlns="{MAIN}">' + "".join(f"<si><t>{at}</t></si>" for at in range(490_000)) + "</sst>"
+        f'<sst xmlns="{MAIN}">' + "".join(f"<si><t>{at}</t></si>" for at in range(390_000)) + "</sst>"
     ),
 }
 HEAVY_TEXT = {
