@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -14,6 +13,7 @@ from pathlib import Path
 import openpyxl
 
 from bench.common import Plan, Row
+from bench.memory import MEGABYTE, peak_bytes
 from quotes.queries.price_lists import NewItem
 from quotes.states import Category
 from referral.operations.records import keep_upload
@@ -99,19 +99,14 @@ def preview(kind: str, place: str) -> tuple[float, float]:
             )
             tx.commit()
             client.flask.get("/quotes")
-            before, begun = peak(), time.perf_counter()
+            before, begun = peak_bytes(), time.perf_counter()
             page = client.flask.get(
                 f"/quotes/{ref}/bill/{upload.id}", headers={"User-Agent": AGENT}, buffered=True
             )
             seconds = time.perf_counter() - begun
             if page.status_code != 200:
                 raise RuntimeError(page.status)
-            return seconds, peak() - before
-
-
-def peak() -> float:
-    """Return the largest resident memory of this process so far, in megabytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1_000
+            return seconds, (peak_bytes() - before) / MEGABYTE
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -21,12 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from bench.common import Row
+from bench.memory import MEGABYTE, peak_bytes
 from referral.sheetkit.cellwriter import WIDTHS, Column, Kind, Value
 from referral.sheetkit.writer import Sheet, write_workbook
 
 ROWS = 200_000
 MANY_ROWS = 1_000_000
-MEGABYTE = 1_000_000
 COLUMNS = (
     Column("Dealer", width=12),
     Column("Account", width=18),
@@ -218,22 +217,11 @@ def measure(writer: str, rows: int) -> Cost:
     return Cost(**json.loads(said))
 
 
-def _peak() -> int:
-    """Return the most memory this process has had, in bytes."""
-    status = Path("/proc/self/status")
-    if status.exists():  # Linux: of this program alone; the figure below also knows what stood here before it
-        found = [line for line in status.read_text().splitlines() if line.startswith("VmHWM:")]
-        if found:
-            return int(found[0].split()[1]) * 1024
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else most * 1024
-
-
 def _write(writer: str, rows: int, path: Path) -> Cost:
     importlib.import_module(MODULES[writer])
     began = time.process_time()
     WRITERS[writer](rows, path)
-    return Cost(time.process_time() - began, _peak(), path.stat().st_size)
+    return Cost(time.process_time() - began, peak_bytes(), path.stat().st_size)
 
 
 if __name__ == "__main__":

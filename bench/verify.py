@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
 from typing import TYPE_CHECKING
 
 from bench.common import CLIENTS, Plan, Row, Server, crews, measured_in_own_process
 from bench.ground import house_on, make_postgres_ground, post_by_house
+from bench.memory import MEGABYTE, peak_bytes
 from ledger.queries.verification import ledger_counts, ledger_faults
 from referral.db import read
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-MEGABYTE = 1_000_000
-_KILOBYTES = 1 if sys.platform == "darwin" else 1024
-
 
 def verified(uri: str) -> tuple[int, int, float, float, float]:
     """Return postings, faults, seconds, seconds of this process' processor, and its memory's growth in MB."""
     with house_on(uri):
         postings = read(ledger_counts).postings
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        memory = peak_bytes()
         begun, used = time.perf_counter(), time.process_time()
         faults = read(_count_faults)
         seconds, used = time.perf_counter() - begun, time.process_time() - used
-        grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory) * _KILOBYTES / MEGABYTE
+        grown = (peak_bytes() - memory) / MEGABYTE
     return postings, faults, seconds, used, grown
 
 

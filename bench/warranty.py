@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import re
-import resource
 import statistics
 import subprocess
 import sys
@@ -22,6 +20,7 @@ import sqlalchemy as sa
 
 from bench.common import Plan, Row, Server, times_ms
 from bench.installed import Ground, make_installed
+from bench.memory import MEGABYTE, peak_bytes
 from quotes.operations.quotes import LineInput
 from quotes.queries.quotes import quote_page
 from referral.db import read
@@ -197,19 +196,6 @@ def serials_file(count: int) -> bytes:
     return "\n".join(rows).encode()
 
 
-def peak() -> float:
-    """Return the largest resident memory of this process so far, in megabytes.
-
-    On Linux as the kernel counts it since the program began: what `getrusage` says is the parent's at first.
-    """
-    status = Path("/proc/self/status")
-    if status.exists():
-        found = re.search(r"^VmHWM:\s+(\d+) kB", status.read_text(encoding="ascii"), re.MULTILINE)
-        if found:
-            return int(found[1]) / 1_000
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1_000
-
-
 def import_rows(server: Server, count: int) -> list[Row]:
     """Take a file in on PostgreSQL, in a process of its own: what it holds is the same on SQLite."""
     server.create("serials")
@@ -246,10 +232,11 @@ def import_serials(uri: str, place: str, count: int) -> tuple[float, float]:
         tx.commit()
         first = serials_file(SMALL).replace(b",SN", b",FIRST")
         _take_in(world.account, refs[0], BytesIO(first))
-        before, begun = peak(), time.perf_counter()
+        before, begun = peak_bytes(), time.perf_counter()
         with Path(place).open("rb") as file:
             _take_in(world.account, refs[1], file)
-        seconds, megabytes = time.perf_counter() - begun, peak() - before
+        seconds = time.perf_counter() - begun
+        megabytes = (peak_bytes() - before) / MEGABYTE
         named = tx.scalar(sa.select(sa.func.count()).select_from(SerialNumber))
     let_go(app)
     if named != count + SMALL:
