@@ -296,6 +296,9 @@ def document_faults(tree: Element) -> Iterator[str]:
         yield "the title is empty"
     if not tree.get("lang"):
         yield "html has no lang"
+    for menu in tree.iter("nav"):
+        if (count := sum("aria-current" in link.attrib for link in menu.iter("a"))) > 1:
+            yield f"{menu.get('aria-label')!r} marks {count} places as the current one"
 
 
 def policy_faults(policy: str) -> Iterator[str]:
