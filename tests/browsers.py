@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from tests.pages import session_cookie
@@ -35,6 +35,9 @@ QUIET = (
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 )  # fmt: skip
+PATIENCE = 30_000
+"""Milliseconds that a browser waits for what is to come: a busy machine is slow, not wrong."""
+expect.set_options(timeout=PATIENCE)
 
 
 def find_program(variable: str, names: tuple[str, ...], sentence: str) -> str:
@@ -88,7 +91,7 @@ class Browsing:
         """
         settings = {"base_url": self._address, "viewport": {"width": 1280, "height": 800}} | options
         context = self._browser.new_context(**settings)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE)
         self._contexts.append(context)
         page = context.new_page()
         if person:

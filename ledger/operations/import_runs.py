@@ -61,7 +61,9 @@ def run_import(
     posted = repeated = amount_cents = 0
     for batch in batches(keyed_rows(checked.ground, checked.ordinals, file)):
         done = write(post_credit_rows, actor=actor, at=clock(), started=started, rows=batch)
-        if started.is_first and not posted:  # plans made for empty tables read a whole account for each row
+        if (
+            started.is_first and done.posted and not posted
+        ):  # plans made for empty tables read a whole account for each row
             write(refresh_statistics, TABLES)
         posted, repeated = posted + done.posted, repeated + done.repeated
         amount_cents += done.amount_cents

@@ -10,7 +10,6 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from ledger.models.accounts import LedgerEntry
 from ledger.models.imports import CreditImport
 from ledger.operations.batches import NewEntry, PostedBatch, post_entries
 from ledger.operations.entries import Source
@@ -34,7 +33,7 @@ class StartedImport:
     reason: str
     is_finished: bool
     is_first: bool
-    """Whether the ledger held no entry when it began."""
+    """Whether no import was finished before: the database may not know yet how large its tables are."""
 
 
 def begin_import(
@@ -82,7 +81,10 @@ def begin_import(
         filename=run.filename,
         reason=run.reason,
         is_finished=run.finished_at is not None,
-        is_first=tx.scalars(sa.select(LedgerEntry.id).limit(1)).first() is None,
+        is_first=tx.scalars(
+            sa.select(CreditImport.id).where(CreditImport.finished_at.is_not(None)).limit(1)
+        ).first()
+        is None,
     )
 
 
