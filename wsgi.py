@@ -79,6 +79,20 @@ import referral.views.referral_list
 import referral.views.referrals
 import referral.views.saved_views
 import referral.views.settings
+import support.api.agreements
+import support.api.calls
+import support.api.offers
+import support.api.quotas
+import support.api.visits
+import support.cli
+import support.views.agreements
+import support.views.builder
+import support.views.calls
+import support.views.catalogue
+import support.views.offers
+import support.views.quotas
+import support.views.systems
+import support.views.visits
 import warranty.api.claims
 import warranty.api.events
 import warranty.api.listings
@@ -134,6 +148,23 @@ from referral.queries.settings import is_demo
 from referral.signin import FOREIGN_PERMISSIONS, load_viewer, prepare_sign_in
 from referral.views.blueprint import blueprint as referral_pages
 from referral.webkit import NavItem, prepare_app
+from support.api.blueprint import blueprint as support_api
+from support.forms.agreements import FilterAgreementsForm
+from support.forms.calls import FilterCallsForm
+from support.forms.visits import FilterVisitsForm
+from support.operations.calls_telling import tell_of_due_calls
+from support.queries.agreement_verification import agreement_faults
+from support.queries.agreements_home import agreement_panels
+from support.queries.call_jobs import due_calls
+from support.queries.call_verification import call_faults
+from support.queries.calls_home import call_panels
+from support.queries.catalogue_verification import catalogue_faults
+from support.queries.plans import plans_known
+from support.queries.quota_verification import quota_faults
+from support.queries.search import page_of_support_number, search_support
+from support.queries.visit_verification import visit_faults
+from support.queries.visits_calendar import visit_times
+from support.views.blueprint import blueprint as support_pages
 from warranty.api.blueprint import blueprint as warranty_api
 from warranty.forms.claims import FilterClaimsForm
 from warranty.forms.lists import FilterExpiringForm, FilterSourcesForm
@@ -142,6 +173,7 @@ from warranty.operations.jobs import follow_orders, read_terms
 from warranty.queries.claim_verification import claim_faults
 from warranty.queries.claims_home import claim_panels
 from warranty.queries.jobs import orders_due, terms_due
+from warranty.queries.plans import set_plan_reader
 from warranty.queries.search import page_of_warranty_number, search_warranty
 from warranty.queries.verification import warranty_faults
 from warranty.views.blueprint import blueprint as warranty_pages
@@ -156,6 +188,7 @@ NAVIGATION = (
     NavItem("Quotes", "quotes.quotes", Permission.QUOTE_VIEW),
     NavItem("Orders", "quotes.orders", Permission.ORDER_VIEW),
     NavItem("Warranty", "warranty.sources", Permission.SOURCE_VIEW),
+    NavItem("Support", "support.calls", Permission.SUPPORT_VIEW),
     NavItem("Credit", "ledger.credit", Permission.CREDIT_VIEW),
     NavItem("Prices", "quotes.price_lists", Permission.PRICE_LIST_VIEW),
     NavItem("Companies", "referral.companies", Permission.COMPANY_VIEW),
@@ -185,14 +218,15 @@ def create_app(settings: Mapping[str, object] | None = None) -> Flask:
     Migrate(app, db, directory=str(ROOT / "migrations"))
     prepare_sign_in(app)
     prepare_app(app, load_viewer=load_viewer, foreign_permissions=FOREIGN_PERMISSIONS, navigation=NAVIGATION)
-    for blueprint in (referral_pages, ledger_pages, quote_pages, warranty_pages):
+    for blueprint in (referral_pages, ledger_pages, quote_pages, warranty_pages, support_pages):
         app.register_blueprint(blueprint)
-    prepare_api(app, (referral.api.blueprint, ledger.api.blueprint, quotes_api, warranty_api))
+    prepare_api(app, (referral.api.blueprint, ledger.api.blueprint, quotes_api, warranty_api, support_api))
     for group in (
         referral.cli.admins.admin_cli,
         ledger.cli.group.ledger_cli,
         quotes.cli.prices_cli,
         warranty.cli.warranty_cli,
+        support.cli.support_cli,
         demo_cli,
     ):
         app.cli.add_command(group)
@@ -204,6 +238,9 @@ def create_app(settings: Mapping[str, object] | None = None) -> Flask:
         "quotes.quotes": FilterQuotesForm,
         "quotes.orders": FilterOrdersForm,
         "referral.referrals": FilterReferralsForm,
+        "support.agreements": FilterAgreementsForm,
+        "support.calls": FilterCallsForm,
+        "support.visits": FilterVisitsForm,
         "warranty.claims": FilterClaimsForm,
         "warranty.expiring": FilterExpiringForm,
         "warranty.sources": FilterSourcesForm,
@@ -211,14 +248,22 @@ def create_app(settings: Mapping[str, object] | None = None) -> Flask:
     app.extensions["searchers"] = (
         Searcher(page_of_number, search),
         Searcher(page_of_warranty_number, search_warranty),
+        Searcher(page_of_support_number, search_support),
     )
     set_followers(follow_order)
-    app.extensions["home_panels"] = (claim_panels,)
+    set_plan_reader(plans_known)
+    app.extensions["calendar_times"] = (visit_times,)
+    app.extensions["home_panels"] = (
+        claim_panels,
+        agreement_panels,
+        call_panels,
+    )
     app.extensions["jobs"] = (
         Job("reminders", reminders_due, remind_of_expiry, rests=timedelta(minutes=10)),
         Job("recalls", dealers_to_tell, tell_of_recalls),
         Job("digests", digests_due, owe_digest, key="user_id"),
         Job("warranty terms", terms_due, read_terms),
+        Job("service calls", due_calls, tell_of_due_calls),
         Job("installed sources", orders_due, follow_orders, rests=timedelta(hours=1)),
     )
     app.extensions["credit_outlook"] = credit_outlook
@@ -235,6 +280,11 @@ def create_app(settings: Mapping[str, object] | None = None) -> Flask:
         design_file_faults,
         claim_faults,
         warranty_faults,
+        call_faults,
+        visit_faults,
+        catalogue_faults,
+        agreement_faults,
+        quota_faults,
     )
     with app.app_context():
         prepare_engine(db.engine)

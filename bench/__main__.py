@@ -1,4 +1,4 @@
-"""Measure everything, or the themes named: `python -m bench [posting sqlite imports reads verify export workbench bills warranty] [--quick]`."""
+"""Measure everything, or the themes named: `python -m bench [posting sqlite imports reads verify export workbench bills warranty support] [--quick]`."""
 
 from __future__ import annotations
 
@@ -13,12 +13,23 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import bills, export, imports, posting, reads, sqlite, verify, warranty, workbench
+from bench import bills, export, imports, posting, reads, sqlite, support, verify, warranty, workbench
 from bench.common import Plan, Row, Server, private_server
 
 RESULTS = Path(__file__).parent / "results" / "results.json"
 QUICK = Plan(seconds=1.0, turns=3, postings=200_000)
-THEMES = ("posting", "sqlite", "imports", "reads", "verify", "export", "workbench", "bills", "warranty")
+THEMES = (
+    "posting",
+    "sqlite",
+    "imports",
+    "reads",
+    "verify",
+    "export",
+    "workbench",
+    "bills",
+    "warranty",
+    "support",
+)
 
 
 def main() -> None:
@@ -76,6 +87,7 @@ def _runs(server: Server | None, plan: Plan) -> dict[str, Callable[[], list[Row]
         "workbench": on(workbench.run),
         "bills": lambda: bills.run(plan),
         "warranty": on(warranty.run),
+        "support": on(support.run),
     }
 
 

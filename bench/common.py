@@ -23,7 +23,7 @@ from psycopg import sql
 from tests.databases import make_shared_directory, remove_shared_directory, start_postgres
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from multiprocessing.connection import Connection
 
 CLIENTS = 8
@@ -331,6 +331,20 @@ def times_ms(act: Callable[[], object], times: int) -> list[float]:
         act()
         taken.append((time.perf_counter() - before) * 1000)
     return taken
+
+
+def rate_of_one_core(asked: Sequence[Callable[[], object]], plan: Plan) -> float:
+    """Return how many of these calls, in turn, a second of one core answers: the median of some turns."""
+    rates = []
+    for _ in range(plan.turns):
+        begun, used, count = time.perf_counter(), time.process_time(), 0
+        for ask in itertools.cycle(asked):
+            ask()
+            count += 1
+            if count % 512 == 0 and time.perf_counter() - begun > min(1.0, plan.seconds):
+                break
+        rates.append(count / (time.process_time() - used))
+    return statistics.median(rates)
 
 
 @contextmanager

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
 from io import BytesIO
@@ -18,7 +16,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import sqlalchemy as sa
 
-from bench.common import Plan, Row, Server, times_ms
+from bench.common import Plan, Row, Server, rate_of_one_core
+from bench.growth import DATABASES, growth, houses
 from bench.installed import Ground, make_installed
 from bench.memory import MEGABYTE, peak_bytes
 from quotes.operations.quotes import LineInput
@@ -41,7 +40,6 @@ from warranty.states import Standing, StartRule
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from flask import Flask
     from sqlalchemy.orm import Session
 
     from referral.permissions import Viewer
@@ -49,9 +47,6 @@ if TYPE_CHECKING:
 FEW, MANY = 5_000, 500_000
 """Units of the two databases."""
 QUICK_MANY = 20_000
-GROWTH = 1.3
-"""The limit: a hundred times the units cost at most so many times the time."""
-TIMES = 100
 DAYS = 180
 DECISIONS = 20_000
 """The limit: so many answers a second on one core."""
@@ -63,14 +58,6 @@ MEGABYTES = 200
 """The limit on what an import of SERIALS adds to the memory of its process."""
 
 # pages over few and many units ------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class House:
-    """An application on a database with so many units, and who looks at what."""
-
-    app: Flask
-    ground: Ground
 
 
 def acts_of(ground: Ground) -> dict[str, Callable[[Session], object]]:
@@ -92,44 +79,12 @@ def acts_of(ground: Ground) -> dict[str, Callable[[Session], object]]:
     }
 
 
-def growth(database: str, houses: list[House], units: int, plan: Plan) -> list[Row]:
-    """Return what each page costs with many units beside few, two houses that take turns."""
-    taken: dict[str, tuple[list[float], list[float]]] = {}
-    for turn in range(plan.turns + 1):
-        for place, house in enumerate(houses):
-            with house.app.app_context():
-                for name, act in acts_of(house.ground).items():
-                    median = statistics.median(times_ms(partial(read, act), TIMES // plan.turns))
-                    if turn:  # the first warms up
-                        taken.setdefault(name, ([], []))[place].append(median)
-    return [
-        Row(
-            f"{database}: {name}, {units:,} units", statistics.median(large), "ms", f"{FEW:,} units",
-            statistics.median(small), GROWTH, is_ceiling=True,
-            ratio_given=statistics.median(b / a for a, b in zip(small, large, strict=True)),
-        )
-        for name, (small, large) in taken.items()
-    ]  # fmt: skip
-
-
 def pages(server: Server, plan: Plan, units: int) -> list[Row]:
     """Measure on both databases."""
     rows: list[Row] = []
-    with tempfile.TemporaryDirectory() as folder:
-        for database in ("PostgreSQL", "SQLite"):
-            houses = []
-            for count in (FEW, units):
-                name = f"installed_{count}"
-                if database == "PostgreSQL":
-                    server.create(name)
-                    uri, owner = server.uri(name), server
-                else:
-                    uri, owner = f"sqlite:///{folder}/{name}.sqlite", None
-                ground = make_installed(uri, count, owner)
-                houses.append(House(make_test_app(uri), ground))
-            rows += growth(database, houses, units, plan)
-            for house in houses:
-                let_go(house.app)
+    for database in DATABASES:
+        with houses(server, database, "units", (FEW, units), make_installed) as pair:
+            rows += growth(database, pair, acts_of, plan)
     return rows
 
 
@@ -170,20 +125,6 @@ def questions() -> list[Callable[[], object]]:
         (third, date(2026, 6, 1), date(2026, 6, 2)),
     ]
     return [partial(decide, facts, failed_on=failed, reported_on=told) for facts, failed, told in asked]
-
-
-def decisions_a_second(plan: Plan) -> float:
-    """Return the median of some turns, each of one second at most."""
-    rates = []
-    for _ in range(plan.turns):
-        begun, used, count = time.perf_counter(), time.process_time(), 0
-        for ask in itertools.cycle(questions()):
-            ask()
-            count += 1
-            if count % 512 == 0 and time.perf_counter() - begun > min(1.0, plan.seconds):
-                break
-        rates.append(count / (time.process_time() - used))
-    return statistics.median(rates)
 
 
 # the import of serials --------------------------------------------------------------------------
@@ -267,7 +208,7 @@ def run(server: Server, plan: Plan) -> list[Row]:
     """Measure pages on both databases, the coverage function, and an import in a process of its own."""
     is_full = plan.postings >= Plan.postings
     rows = pages(server, plan, MANY if is_full else QUICK_MANY)
-    rate = decisions_a_second(plan)
+    rate = rate_of_one_core(questions(), plan)
     rows.append(Row("coverage decided, a second of one core", rate, "/s", limit=DECISIONS))
     return rows + import_rows(server, SERIALS if is_full else QUICK_SERIALS)
 

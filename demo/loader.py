@@ -22,8 +22,8 @@ from demo.plans import PlanSteps
 from demo.project import ProjectSteps
 from demo.revisions import RevisionSteps
 from demo.stage import day_or_none
+from demo.support import SupportSteps
 from demo.talks import TalkSteps
-from demo.warranty import WarrantySteps
 from ledger.operations.levels import set_levels
 from ledger.rules.credit import LevelStep
 from quotes.operations.price_lists import publish_price_list
@@ -80,6 +80,7 @@ def load_demo(
     loader.set_settings_and_levels()
     loader.set_exchange_rates()
     loader.set_warranty_terms(loader.instant(START))
+    loader.load_service_catalogue(loader.instant(START))
     for happened_at, step in loader.timeline():
         step(happened_at)
     loader.make_choices()
@@ -103,7 +104,7 @@ def email_of(person: str) -> str:
 
 
 class _Loader(
-    ChoiceSteps, ProjectSteps, PlanSteps, TalkSteps, RevisionSteps, DeskSteps, CreditSteps, WarrantySteps
+    ChoiceSteps, ProjectSteps, PlanSteps, TalkSteps, RevisionSteps, DeskSteps, CreditSteps, SupportSteps
 ):
     """The whole story: what is there at its start, and its steps by date."""
 
@@ -284,6 +285,7 @@ class _Loader(
         steps += self.revision_steps()
         steps += self.desk_steps()
         steps += self.warranty_steps()
+        steps += self.support_steps()
         steps.sort(key=lambda step: step[0])
         return [(self.instant(day, at_time), step) for day, at_time, step in steps]
 

@@ -62,6 +62,8 @@ class EvidenceKind(enum.StrEnum):
     """Service and labor prices that both sides agreed to apart from an approval."""
     CLAIM = "claim"
     """The coverage answer a warranty claim was decided by."""
+    AGREEMENT = "agreement"
+    """The terms of a support agreement, as accepted."""
 
 
 class DisputeOutcome(enum.StrEnum):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from referral.clock import unix_milliseconds
 
-_NUMBER = re.compile(r"\A([RQODTUC])-([A-Z0-9]{3,8})-([1-9][0-9]{0,8})\Z")
+_NUMBER = re.compile(r"\A([RQODTUCAVS])-([A-Z0-9]{3,8})-([1-9][0-9]{0,8})\Z")
 
 
 def new_id() -> uuid.UUID:
@@ -36,7 +36,8 @@ class PublicNumber:
 def parse_public_number(text: str, kind: str) -> PublicNumber | None:
     """Read a public number of the given kind, or None.
 
-    Kinds are R referral, Q quote, O order, D dispute, T transfer, U installed source, C claim.
+    Kinds are R referral, Q quote, O order, D dispute, T transfer, U installed source, C claim,
+    A agreement, V visit, S service call.
     """
     match = _NUMBER.match(text)
     if match is None or match[1] != kind:

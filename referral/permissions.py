@@ -78,6 +78,14 @@ class Permission(enum.StrEnum):
     SOURCE_RECORD = "source:record"
     CLAIM_OPEN = "claim:open"
     CLAIM_DECIDE = "claim:decide"
+    SUPPORT_VIEW = "support:view"
+    AGREEMENT_BUILD = "agreement:build"
+    AGREEMENT_OFFER = "agreement:offer"
+    AGREEMENT_ACCEPT = "agreement:accept"
+    AGREEMENT_END = "agreement:end"
+    VISIT_PLAN = "visit:plan"
+    CALL_OPEN = "call:open"
+    CALL_WORK = "call:work"
     CREDIT_VIEW = "credit:view"
     CREDIT_EXPORT = "credit:export"
     CREDIT_RECORD = "credit:record"
@@ -93,7 +101,18 @@ class Permission(enum.StrEnum):
 
 
 _P = Permission
-_BOTH = frozenset({_P.REFERRAL_VIEW, _P.PRICE_LIST_VIEW, _P.QUOTE_VIEW, _P.ORDER_VIEW, _P.SOURCE_VIEW})
+_BOTH = frozenset(
+    {
+        _P.REFERRAL_VIEW,
+        _P.PRICE_LIST_VIEW,
+        _P.QUOTE_VIEW,
+        _P.ORDER_VIEW,
+        _P.SOURCE_VIEW,
+        _P.SUPPORT_VIEW,
+    }
+)
+_SERVICE = frozenset({_P.AGREEMENT_BUILD, _P.VISIT_PLAN, _P.CALL_OPEN})
+"""What everybody does who takes care of a site: the dealer, the account and the program."""
 _DEALER = _BOTH | {_P.CREDIT_VIEW}
 _ACCOUNT = _BOTH
 LENT = frozenset({_P.QUOTE_DECIDE, _P.QUOTE_REMARK, _P.SERVICES_AGREE})
@@ -105,7 +124,10 @@ GRID: Mapping[Role, frozenset[Permission]] = MappingProxyType(
         Role.DEALER_VIEWER: _DEALER,
         Role.DEALER_APPROVER: _DEALER
         | LENT
+        | _SERVICE
         | {
+            _P.AGREEMENT_ACCEPT,
+            _P.AGREEMENT_END,
             _P.REFERRAL_OPEN,
             _P.REFERRAL_CHOOSE,
             _P.DISPUTE_OPEN,
@@ -114,7 +136,10 @@ GRID: Mapping[Role, frozenset[Permission]] = MappingProxyType(
             _P.CLAIM_OPEN,
         },
         Role.DEALER_ADMIN: _DEALER
+        | _SERVICE
         | {
+            _P.AGREEMENT_ACCEPT,
+            _P.AGREEMENT_END,
             _P.REFERRAL_OPEN,
             _P.REFERRAL_CHOOSE,
             _P.USER_MANAGE,
@@ -126,7 +151,9 @@ GRID: Mapping[Role, frozenset[Permission]] = MappingProxyType(
         },
         Role.ACCOUNT_VIEWER: _ACCOUNT,
         Role.ACCOUNT_BUILDER: _ACCOUNT
+        | _SERVICE
         | {
+            _P.CALL_WORK,
             _P.REFERRAL_ANSWER,
             _P.QUOTE_BUILD,
             _P.QUOTE_REMARK,
@@ -137,10 +164,22 @@ GRID: Mapping[Role, frozenset[Permission]] = MappingProxyType(
             _P.CLAIM_OPEN,
             _P.CLAIM_DECIDE,
         },
-        Role.ACCOUNT_INSTALLER: _ACCOUNT | {_P.PROJECT_PLAN, _P.SOURCE_RECORD, _P.CLAIM_OPEN},
+        Role.ACCOUNT_INSTALLER: _ACCOUNT
+        | {
+            _P.PROJECT_PLAN,
+            _P.SOURCE_RECORD,
+            _P.CLAIM_OPEN,
+            _P.VISIT_PLAN,
+            _P.CALL_OPEN,
+            _P.CALL_WORK,
+        },
         Role.ACCOUNT_ADMIN: _ACCOUNT | {_P.REFERRAL_ANSWER, _P.USER_MANAGE, _P.PROFILE_EDIT},
         Role.PROGRAM_ADMIN: _PROGRAM
+        | _SERVICE
         | {
+            _P.AGREEMENT_OFFER,
+            _P.AGREEMENT_END,
+            _P.CALL_WORK,
             _P.REFERRAL_CHOOSE,
             _P.REFERRAL_ASSIGN,
             _P.PRICE_LIST_PUBLISH,

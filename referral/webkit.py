@@ -58,6 +58,12 @@ STATUS: Mapping[str, int] = {
     "reason_required": 422,
     "empty_order": 422,
     "empty_quote": 422,
+    "catalogue_invalid": 422,
+    "not_confirmed": 422,
+    "not_eligible": 422,
+    "outside_hours": 422,
+    "term_too_long": 422,
+    "terms_not_accepted": 422,
 }
 """HTTP status of a refusal; what is not listed is a conflict with how things stand: 409."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -31,9 +31,24 @@ from referral.operations.people import add_user
 from referral.operations.referrals import accept_referral, open_referral
 from referral.permissions import CompanyKind, Role, Viewer
 from referral.queries.people import viewer_of
+from referral.queries.settings import today
+from support.operations.agreements import build_agreement, newest_offer
+from support.operations.agreements_deciding import accept_agreement, offer_agreement
+from support.operations.calls import open_call
+from support.operations.catalogue import load_catalogue
+from support.operations.uses import record_use
+from support.operations.visits import plan_visit
+from support.queries.agreement_facts import agreement_facts
+from support.queries.agreement_sites import sites_of_agreements
+from support.queries.call_ways import site_ref_of
+from support.queries.catalogue import offer_of_entry
+from support.queries.visits_facts import visit_facts
+from support.rules.agreements import choosable, is_to_be_said
+from support.rules.quotas import contract_years, counted_grants
+from support.schemas.catalogue import shipped_catalogue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
     from uuid import UUID
 
     from sqlalchemy.orm import Session
@@ -43,6 +58,8 @@ if TYPE_CHECKING:
     from quotes.models.returns import OrderReturn
     from quotes.models.shipments import Shipment
     from referral.models import Company
+    from support.models.agreements import Agreement, QuotaUse
+    from support.rules.catalogue import Change
 
 AT = datetime(2026, 5, 4, 15, 0, tzinfo=UTC)
 """The instant at which tests happen unless they say otherwise: 4 May 2026, 11:00 in New York."""
@@ -163,6 +180,19 @@ def make_rate(tx: Session, program: Viewer, **overrides: Any) -> None:
     }
     set_exchange_rate(tx, **(said | overrides))
     tx.flush()
+
+
+def make_catalogue(tx: Session, program: Viewer | None, **overrides: Any) -> tuple[Change, ...]:
+    """The shipped service catalogue, loaded on SINCE; `catalogue` and `at` say otherwise."""
+    said: dict[str, Any] = {
+        "actor": program,
+        "at": datetime(SINCE.year, SINCE.month, SINCE.day, tzinfo=UTC),
+        "catalogue": shipped_catalogue(),
+        "reason": "First",
+    }
+    changes = load_catalogue(tx, **(said | overrides))
+    tx.flush()
+    return changes
 
 
 @dataclass
@@ -316,6 +346,142 @@ def make_world(tx: Session) -> World:
     world = World(tx, program, make_dealer(tx, program, number=number), make_account(tx, program), number)
     make_price_list(tx, program)
     return world
+
+
+def make_agreement(
+    world: World,
+    *,
+    offer_key: str = "gold",
+    sites: Sequence[str] | None = None,
+    starts_on: date | None = None,
+    months: int = 12,
+    choices: Mapping[str, int | bool | None] | None = None,
+    license_cents: int | None = None,
+    net_cents: int = 120_000,
+    tax_basis_points: int = 800,
+    until: str = "accepted",
+    at: datetime | None = None,
+    **overrides: Any,
+) -> Agreement:
+    """An agreement of the world's dealer, accepted unless `until` says draft or offered; its number is `.number`.
+
+    `sites` are as R-HARBOR-3/1; without any a new project's own place. It starts on the day of AT unless told.
+    What has to be counted and is not said is counted 2. It is made, offered and accepted at `at`: AT, or noon of
+    the first day where that is earlier. The catalogue needs to be loaded: `make_catalogue`.
+    """
+    tx = world.tx
+    starts_on = starts_on or AT.date()
+    at = at or min(AT, datetime(starts_on.year, starts_on.month, starts_on.day, 16, tzinfo=UTC))
+    offer = offer_of_entry(tx, newest_offer(tx, offer_key, at=at))
+    counts: dict[str, int | bool | None] = {
+        grant.key: 2 for grant in choosable(offer) if is_to_be_said(offer, grant)
+    }
+    said: dict[str, Any] = {
+        "actor": world.dealer,
+        "at": at,
+        "offer_key": offer_key,
+        "offer_version": None,
+        "customer": "Edith Marsh",
+        "sites": sites or [f"{world.refer()}/1"],
+        "starts_on": starts_on,
+        "months": months,
+        "choices": counts | dict(choices or {}),
+        "license_cents": license_cents,
+        "idempotency_key": f"agreement-{next(_count)}",
+    }
+    agreement = build_agreement(tx, **(said | overrides))
+    tx.flush()
+    ref = str(PublicNumber("A", world.dealer.company_code, agreement.number))
+    if until in {"offered", "accepted"}:
+        years = contract_years(agreement.starts_on, agreement.months, agreement.last_on)
+        offer_agreement(
+            tx, actor=world.program, at=at, ref=ref, edit_count=agreement.edit_count,
+            net_cents=[net_cents] * len(years), tax_basis_points=tax_basis_points,
+        )  # fmt: skip
+    if until == "accepted":
+        accept_agreement(
+            tx, actor=world.dealer, at=at, ref=ref, digest=str(agreement.terms_digest), is_accepted=True,
+            typed_name=world.dealer.name,
+        )  # fmt: skip
+    tx.flush()
+    return agreement
+
+
+def make_visit(world: World, agreement: Agreement, **overrides: Any) -> str:
+    """A visit of the agreement two weeks after `at` at its first site, for two hours; returns its number.
+
+    It is on a Tuesday or Wednesday that is no holiday, and for the first purpose of its grant.
+    """
+    tx, at = world.tx, overrides.get("at", AT)
+    facts = visit_facts(tx, [agreement])[agreement.id]
+    slot = facts.undated[0]
+    day = overrides.pop("day", at.date() + timedelta(days=14))
+    while day.weekday() not in {1, 2} or (day.month, day.day) in {(1, 1), (7, 4), (12, 25)}:
+        day += timedelta(days=1)
+    said: dict[str, Any] = {
+        "actor": world.dealer,
+        "at": at,
+        "ref": str(PublicNumber("A", world.dealer.company_code, agreement.number)),
+        "grant_key": slot.grant_key,
+        "contract_year": None,
+        "slot": None,
+        "site_id": sites_of_agreements(tx, [agreement])[agreement.id][0].site_id,
+        "day": day,
+        "starts": time(9),
+        "ends": time(11),
+        "purposes": slot.purposes[:1],
+        "words": "",
+        "idempotency_key": f"visit-{next(_count)}",
+    }
+    visit = plan_visit(tx, **(said | overrides))
+    tx.flush()
+    return str(PublicNumber("V", world.dealer.company_code, visit.number))
+
+
+def make_call(world: World, *, at: datetime | None = None, **overrides: Any) -> str:
+    """A service call at a new project's place, under the best there is; returns its number."""
+    said: dict[str, Any] = {
+        "actor": world.dealer,
+        "at": at or AT,
+        "source_ref": "",
+        "site_ref": "",
+        "platform": None,
+        "under": "",
+        "problem": "The lights stay dark.",
+        "priority": None,
+        "happened_at": None,
+        "idempotency_key": f"call-{next(_count)}",
+    }
+    said |= overrides
+    if not said["source_ref"] and not said["site_ref"]:
+        agreement = make_agreement(world, at=at or AT, starts_on=today(world.tx, at or AT))
+        said["site_ref"] = site_ref_of(
+            world.tx, agreement.dealer_id, sites_of_agreements(world.tx, [agreement])[agreement.id][0].site_id
+        )
+    call = open_call(world.tx, **said)
+    world.tx.flush()
+    return str(PublicNumber("S", world.dealer.company_code, call.number))
+
+
+def make_use(world: World, agreement: Agreement, **overrides: Any) -> QuotaUse:
+    """One unit of the agreement's first counted grant was used on the day of `at`, by the program's desk."""
+    at = overrides.get("at", AT)
+    (facts,) = agreement_facts(world.tx, [agreement])
+    said: dict[str, Any] = {
+        "actor": world.program,
+        "at": at,
+        "ref": facts.ref,
+        "grant_key": counted_grants(facts.offer, facts.choices)[0].key,
+        "used_on": today(world.tx, at),
+        "asked": 1,
+        "within": {},
+        "site_ref": sites_of_agreements(world.tx, [agreement])[agreement.id][0].term.ref,
+        "words": "Maintenance",
+        "idempotency_key": f"use-{next(_count)}",
+    }
+    use = record_use(world.tx, **(said | overrides))
+    world.tx.flush()
+    return use
 
 
 def user_of(tx: Session, viewer: Viewer) -> User:

@@ -29,10 +29,15 @@ from tests.factories import (
     AT,
     World,
     make_account,
+    make_agreement,
+    make_call,
+    make_catalogue,
     make_dealer,
     make_price_list,
     make_program,
+    make_use,
     make_user,
+    make_visit,
     user_of,
 )
 from warranty.models.sources import InstalledSource
@@ -46,7 +51,7 @@ NOT_SCOPED = {
 """What is the same for everybody: no other company's thing is in it."""
 
 
-FRAGMENTS = {"quotes.autosave_draft", "quotes.draft_totals", "quotes.search_items"}
+FRAGMENTS = {"quotes.autosave_draft", "quotes.draft_totals", "quotes.search_items", "support.show_grants"}
 """Endpoints that answer a part of a page."""
 
 
@@ -62,6 +67,7 @@ class Grid:
         self.tx = tx
         self.program = make_program(tx)
         make_price_list(tx, self.program)
+        make_catalogue(tx, self.program)
         self.worlds = [self._world(f"0099-{number}") for number in (1, 2)]
         self.things = [self._things(world) for world in self.worlds]
         self.people = {}
@@ -106,6 +112,7 @@ class Grid:
             "orders": order_ref,
             **self._planned(world),
             **self._claimed(world),
+            **self._agreed(world),
             "disputes": self._disputed(world),
             "dealer_code": dealer.code,
             "code": dealer.code,
@@ -154,6 +161,15 @@ class Grid:
         )  # fmt: skip
         return {"sources": f"U-{code}-{source.number}", "claims": f"C-{code}-{claim.number}"}
 
+    def _agreed(self, world):
+        agreement = make_agreement(world, at=grid_now(), starts_on=read(today, grid_now()))
+        make_use(world, agreement, at=grid_now())
+        return {
+            "agreements": f"A-{world.dealer.company_code}-{agreement.number}",
+            "visits": make_visit(world, agreement, at=grid_now()),
+            "calls": make_call(world, at=grid_now()),
+        }
+
     def _disputed(self, world):
         dispute = open_dispute(
             self.tx,
@@ -175,7 +191,18 @@ class Grid:
         filled = {}
         for name in rule.arguments:
             if name == "ref":
-                kinds = ("referrals", "quotes", "orders", "disputes", "projects", "sources", "claims")
+                kinds = (
+                    "referrals",
+                    "quotes",
+                    "orders",
+                    "disputes",
+                    "projects",
+                    "sources",
+                    "claims",
+                    "agreements",
+                    "visits",
+                    "calls",
+                )
                 named = (things[kind] for kind in kinds if kind in rule.rule)
                 filled[name] = next(named, things["sources"])  # what a label leads to names no kind
             elif name in {"number", "version", "revision_number"}:
@@ -190,6 +217,10 @@ class Grid:
                 filled[name] = "2026-05"
             elif name in {"year", "program_year", "level_year"}:
                 filled[name] = 2026
+            elif name == "key" and "/offers/" in rule.rule:
+                filled[name] = "silver"
+            elif name == "key" and "/calendars/" in rule.rule:
+                filled[name] = "site-hours"
             elif name == "key":
                 filled[name] = "quote_valid_days"
             elif name == "token":
@@ -336,7 +367,8 @@ def test_nothing_of_another_company_shows_in_a_list(app, grid, client):
                 continue
             page = client.open("GET", rule.rule, status=None, **_body(client, rule, method))
             for thing in (
-                "referrals", "quotes", "orders", "disputes", "projects", "sources", "claims", "dealer_code",
+                "referrals", "quotes", "orders", "disputes", "projects", "sources", "claims", "agreements",
+                "visits", "calls", "dealer_code",
             ):  # fmt: skip
                 if thing == "dealer_code" and role.company_kind is CompanyKind.ACCOUNT:
                     continue

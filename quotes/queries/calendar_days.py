@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -50,6 +51,31 @@ class CalendarDay:
 
 
 @dataclass(frozen=True)
+class CalendarTime:
+    """One event from an instant to another. As a day it holds nothing of the client."""
+
+    uid: str
+    starts_at: datetime
+    ends_at: datetime
+    summary: str
+    place: str
+    notes: str
+    endpoint: str
+    ref: str
+    said_at: datetime
+    sequence: int
+    is_cancelled: bool
+    """It stays in the calendar, so that every program takes it out of its own."""
+
+
+class TimesProvider(Protocol):
+    """A query of an upper floor; the roof names them."""
+
+    def __call__(self, tx: Session, *, viewer: Viewer, since: date) -> Iterable[CalendarTime]:
+        """Return what the viewer has in the calendar from a day on; the number of statements does not grow."""
+
+
+@dataclass(frozen=True)
 class FeedRow:
     """Since when a person has a calendar address."""
 
@@ -62,8 +88,10 @@ def calendar_feed_of(tx: Session, *, viewer: Viewer) -> FeedRow | None:
     return None if feed is None else FeedRow(feed.created_at)
 
 
-def calendar_days(tx: Session, *, token: str, at: datetime) -> tuple[CalendarDay, ...]:
-    """Return the days of all projects that the holder of the address may see, by day.
+def calendar_days(
+    tx: Session, *, token: str, at: datetime, providers: Sequence[TimesProvider] = ()
+) -> tuple[tuple[CalendarDay, ...], tuple[CalendarTime, ...]]:
+    """Return the days of all projects that the holder of the address may see, by day, and what has a time, by time.
 
     Raises Refusal(not_found) for a token nobody holds, and for one of a person without access.
     """
@@ -79,7 +107,11 @@ def calendar_days(tx: Session, *, token: str, at: datetime) -> tuple[CalendarDay
         days += _expiries(tx, viewer)
     if viewer.may(Permission.ORDER_VIEW):
         days += _deliveries(tx, viewer)
-    return tuple(sorted((day for day in days if day.on >= first_on), key=lambda day: (day.on, day.uid)))
+    times = [time for provide in providers for time in provide(tx, viewer=viewer, since=first_on)]
+    return (
+        tuple(sorted((day for day in days if day.on >= first_on), key=lambda day: (day.on, day.uid))),
+        tuple(sorted(times, key=lambda time: (time.starts_at, time.uid))),
+    )
 
 
 def _milestones(tx: Session, viewer: Viewer) -> Iterator[CalendarDay]:

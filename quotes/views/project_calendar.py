@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from flask import Response, flash, make_response, redirect, render_template, request, url_for
+from flask import Response, current_app, flash, make_response, redirect, render_template, request, url_for
 from icalendar import Calendar, Event
 from werkzeug.wrappers import Response as BaseResponse
 
 from quotes.operations.calendar_feeds import end_calendar_feed as end_calendar_feed_operation
 from quotes.operations.calendar_feeds import renew_calendar_feed as renew_calendar_feed_operation
-from quotes.queries.calendar_days import CalendarDay, calendar_days, calendar_feed_of
+from quotes.queries.calendar_days import CalendarDay, CalendarTime, calendar_days, calendar_feed_of
 from quotes.views.blueprint import blueprint
 from referral.clock import now
 from referral.db import write
@@ -49,31 +49,44 @@ def end_calendar_feed() -> BaseResponse:
 @needs(Permission.PUBLIC)
 def calendar_feed(token: str) -> Response:
     """Answer a calendar program; the secret address is the sign-in."""
-    days = ask(calendar_days, token=token, at=now())
-    response = make_response(_written(days))
+    providers = current_app.extensions["calendar_times"]
+    days, times = ask(calendar_days, token=token, at=now(), providers=providers)
+    response = make_response(_written(days, times))
     response.content_type = "text/calendar; charset=utf-8"
     response.add_etag()
     return response.make_conditional(request)  # type: ignore[return-value] # the same response, typed as its base
 
 
-def _written(days: tuple[CalendarDay, ...]) -> bytes:
-    """Return the days as iCalendar (RFC 5545): the same days are the same bytes."""
+def _written(days: tuple[CalendarDay, ...], times: tuple[CalendarTime, ...]) -> bytes:
+    """Return the days and times as iCalendar (RFC 5545): the same ones are the same bytes."""
     made = Calendar()
     made.add("prodid", "-//Ketra Referral Ledger//Projects//EN")
     made.add("version", "2.0")
     made.add("x-wr-calname", "Ketra projects")
     for day in days:
-        event = Event()
-        event.add("uid", f"{day.uid}@referral-ledger")
-        event.add("dtstamp", day.said_at)
-        event.add("sequence", day.sequence)
+        event = _event(day)
         event.add("dtstart", day.on)
         event.add("dtend", day.on + timedelta(days=1))
-        event.add("summary", day.summary)
-        event.add("location", day.place)
-        if day.notes:
-            event.add("description", day.notes)
-        event.add("url", url_for(day.endpoint, ref=day.ref, _external=True))
         event.add("transp", "TRANSPARENT")
         made.add_component(event)
+    for time in times:
+        event = _event(time)
+        event.add("dtstart", time.starts_at)
+        event.add("dtend", time.ends_at)
+        event.add("status", "CANCELLED" if time.is_cancelled else "CONFIRMED")
+        event.add("transp", "TRANSPARENT" if time.is_cancelled else "OPAQUE")
+        made.add_component(event)
     return bytes(made.to_ical())
+
+
+def _event(said: CalendarDay | CalendarTime) -> Event:
+    event = Event()
+    event.add("uid", f"{said.uid}@referral-ledger")
+    event.add("dtstamp", said.said_at)
+    event.add("sequence", said.sequence)
+    event.add("summary", said.summary)
+    event.add("location", said.place)
+    if said.notes:
+        event.add("description", said.notes)
+    event.add("url", url_for(said.endpoint, ref=said.ref, _external=True))
+    return event

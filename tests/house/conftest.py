@@ -30,8 +30,24 @@ from referral.operations.delegations import lend_decision
 from referral.operations.settings import change_setting
 from referral.permissions import Role
 from referral.signing import load_signer
+from support.operations.calls_telling import tell_of_due_calls
+from support.operations.requirements import mark_requirement
+from support.operations.systems import record_system
+from support.operations.top_ups import top_up_agreement
+from support.queries.agreement_sites import sites_of_agreements
+from support.states import Platform
 from tests.applications import SETTINGS
-from tests.factories import AT, make_rate, make_user, make_world
+from tests.factories import (
+    AT,
+    make_agreement,
+    make_call,
+    make_catalogue,
+    make_rate,
+    make_use,
+    make_user,
+    make_visit,
+    make_world,
+)
 from tests.warranty.test_terms import TERMS
 from warranty.operations.claims import open_claim
 from warranty.operations.terms import set_term
@@ -89,6 +105,25 @@ def filled(tx):
     )  # fmt: skip
     world.take_back(shipped)
     make_rate(tx, world.program)
+    make_catalogue(tx, world.program)
+    premium = make_agreement(world, offer_key="premium", license_cents=20_000_000)
+    ref = f"A-{world.dealer.company_code}-{premium.number}"
+    make_use(world, premium)
+    make_visit(world, premium)
+    top_up_agreement(
+        tx, actor=world.program, at=AT, ref=ref, grant_key="disaster-recovery", contract_year=1, amount=2,
+        bought_on=AT.date(), net_cents=100, tax_basis_points=825, words="", idempotency_key="more",
+    )  # fmt: skip
+    mark_requirement(
+        tx, actor=world.dealer, at=AT, ref=ref, requirement_key="server-access", is_met=True, since_on=AT.date(),
+        words="",
+    )  # fmt: skip
+    record_system(
+        tx, actor=world.account, at=AT, ref=sites_of_agreements(tx, [premium])[premium.id][0].referral_ref, site_number=1,
+        platform=Platform.QUANTUM, since_on=AT.date(), is_there=True, has_remote_access=True, words="",
+    )  # fmt: skip
+    make_call(world)
+    tell_of_due_calls(tx, actor=None, at=AT + timedelta(days=30), dealer_id=world.dealer.company_id)
     waiting = world.submit()
     line_id = world.line_ids(waiting)[0]
     request_changes(

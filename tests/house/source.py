@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
-FLOORS = ("referral", "ledger", "quotes", "warranty")
+FLOORS = ("referral", "ledger", "quotes", "warranty", "support")
 """From the ground up: a floor may import floors before it."""
 
 TOOLS = ("errors", "clock", "ids", "money", "text", "signing", "db", "permissions")

@@ -15,6 +15,7 @@ REPLICATED = {
     "outgoing_mail", "upload", "audit_event", "level_set", "level", "price_list", "price_item", "failed_sign_in",
     "year_closing", "checkpoint", "credit_import", "exchange_rate", "account_profile", "mail_preference", "saved_view",
     "calendar_feed", "bill_mapping", "price_recall", "warranty_term", "serial_number",
+    "catalogue_entry",
 }  # fmt: skip
 """Small tables that a distributed database copies to every node, and records of companies."""
 

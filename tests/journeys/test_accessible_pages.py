@@ -21,7 +21,12 @@ from referral.db import write
 from referral.models import Company, OutgoingMail, Upload, User
 from referral.permissions import Permission
 from referral.queries.people import viewer_of
+from referral.queries.settings import today
 from referral.webkit import permission_of
+from support.operations.agreements_deciding import decline_agreement
+from support.operations.calls_recording import record_call_event
+from support.states import CallEventKind
+from tests.factories import World, make_agreement, make_call, make_catalogue, make_use, make_visit
 from tests.journeys.story import YEAR, make_workbook
 from tests.test_grid import FRAGMENTS, is_api, rules
 from warranty.models.sources import InstalledSource
@@ -57,7 +62,7 @@ NO_PAGES = FRAGMENTS | {
     "quotes.export_quotes", "quotes.order_receipt", "quotes.refused_bill_rows", "quotes.save_revision_pdf",
     "quotes.search_items",
     "referral.export_referrals", "referral.health", "referral.outbox_mail", "security.logout",
-    "security.verify", "static", "warranty.export_expiring", "warranty.export_obligations",
+    "security.verify", "static", "support.export_agreements", "warranty.export_expiring", "warranty.export_obligations",
     "warranty.export_sources", "warranty.refused_serial_rows",
 }  # fmt: skip
 SERIALS = "/referrals/R-HARBOR-2/serials"
@@ -83,6 +88,7 @@ def demo(app, tx, client, monkeypatch):
     client.post("/credit/imports/new", files, content_type="multipart/form-data")
     for is_replaced in (False, True):
         make_claim(tx, is_replaced=is_replaced)
+    make_agreements(tx)
     client.sign_in(person_of(tx, "prism.tova"))
     client.get(previewed_serials(client, SERIALS, b"DM-D2-HSG-NC,A-1\n"))
     client.submit("Import 1 row", status=None)
@@ -115,6 +121,41 @@ def make_claim(tx, *, is_replaced):
     if is_replaced:
         write(fulfil_claim, **said, ref=ref, is_replaced=True, words="")
     tx.expire_all()
+
+
+def make_agreements(tx):
+    """Agreements in every state that has steps; one the account put together, one that ends soon."""
+    robin, ines, tova = (
+        viewer_of(tx, person_of(tx, key).id, at=now())
+        for key in ("program.robin", "harbor.ines", "prism.tova")
+    )
+    make_catalogue(tx, robin)
+    said = {
+        "sites": ["R-HARBOR-1/1", "R-HARBOR-2/1"], "at": now(), "starts_on": today(tx, now()),
+        "choices": {"visits": 2, "parts-ketra": True},
+    }  # fmt: skip
+    world = World(tx, robin, ines, tova, "")
+    make_agreement(world, until="draft", actor=tova, **said)
+    for until, months in (("draft", 12), ("offered", 18), ("accepted", 2), ("accepted", 24)):
+        agreement = make_agreement(world, until=until, months=months, **said)
+    make_visit(world, agreement, at=now())
+    declined = make_agreement(world, until="offered", **said)
+    decline_agreement(
+        tx, actor=ines, at=now(), ref=f"A-HARBOR-{declined.number}", reason="Too late in the year"
+    )
+    begun = now() - timedelta(days=30)
+    agreement = make_agreement(world, **said | {"at": begun, "starts_on": today(tx, begun)})
+    make_visit(world, agreement, at=begun)
+    make_use(world, agreement, at=now())
+    options = {"offer_key": "custom", "choices": {"after-hours": True, "remote-programming": 2}}
+    make_agreement(world, **said | {"sites": ["R-HARBOR-1/1"]} | options)
+    for kind in (None, CallEventKind.PAUSED, CallEventKind.RESOLVED):
+        ref = make_call(world, at=now(), site_ref="R-HARBOR-1/1")
+        if kind is not None:
+            record_call_event(
+                tx, actor=robin, at=now(), ref=ref, event_count=1, kind=kind, words="Away", reason="customer"
+            )
+    tx.commit()
 
 
 def make_workbook_file():
@@ -168,6 +209,8 @@ def find_pages(app, client, starts):
             waiting.append(previewed_serials(client, address, b"NONE-1,A-2\n"))
         if endpoint == "quotes.upload_bill":
             waiting.append(previewed_bill(client, address))
+        if endpoint == "support.load_catalogue":
+            waiting.append(client.post(address, {"shipped": "yes"}).location)
     return found
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import itertools
+import json
 import re
 from contextvars import Context
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urljoin
 from zoneinfo import ZoneInfo
@@ -36,19 +38,27 @@ from referral.operations.records import keep_upload
 from referral.operations.referrals import open_referral
 from referral.permissions import Role
 from referral.queries.settings import today
+from support.operations.calls_recording import record_call_event
+from support.states import CallEventKind
 from tests.factories import (
     ITEMS,
     PASSWORD,
     everything,
     make_account,
+    make_agreement,
+    make_call,
+    make_catalogue,
     make_dealer,
     make_price_list,
+    make_use,
     make_user,
+    make_visit,
     make_world,
     user_of,
 )
 from tests.journeys.story import PRICES, YEAR, make_workbook
 from tests.pages import controls, filled_in
+from tests.support.visiting import open_day
 from tests.test_grid import is_api, rules
 from tests.warranty.test_claims import add_terms
 from warranty.models.sources import InstalledSource
@@ -70,6 +80,7 @@ NOT_ASKED = {
     "csrf_token", "action", "add", "move", "check", "cancel_these", "cancel_all", "return_these", "return_all", "confirm",
 }  # fmt: skip
 DAY = f"{YEAR}-06-01"
+NEXT_OPEN = open_day(now().date() + timedelta(days=14)).isoformat()
 TODAY = now().astimezone(ZoneInfo("America/New_York")).date().isoformat()
 
 _count = itertools.count(1)
@@ -245,6 +256,17 @@ def serials_preview(world):
     return f"{project}/serials/{kept.id}"
 
 
+def catalogue_preview(world):
+    """The preview of a catalogue of one offer that is new."""
+    offer = {"key": f"offer-{next(_count)}", "name": "New", "words": "New", "source": "Test"}
+    kept = keep_upload(
+        world.tx, actor=world.program, at=now(), purpose="catalogue", filename="a.json",
+        content=json.dumps({"version": 1, "offers": [offer]}).encode(),
+    )  # fmt: skip
+    world.tx.flush()
+    return f"/support/load/{kept.id}"
+
+
 def claimed(world):
     """A claim of a source made for it."""
     ref = in_place(world).removeprefix("/sources/")
@@ -413,6 +435,88 @@ def planned(world):
     return f"/projects/{ref}/trades/{trade.id}"
 
 
+def agreed(until):
+    """The page of an agreement made for it: a draft, offered or accepted."""
+
+    def make(world):
+        make_catalogue(world.tx, world.program)
+        said = {
+            "offer_key": "custom",
+            "choices": {"response-48h": 2},
+            "at": now(),
+            "starts_on": read(today, now()),
+        }
+        agreement = make_agreement(world, until=until, **said)
+        return f"/agreements/A-{world.dealer.company_code}-{agreement.number}"
+
+    return make
+
+
+def visited(*, is_begun=False):
+    """The page of a visit made for it, which is to come or has begun."""
+
+    def make(world):
+        make_catalogue(world.tx, world.program)
+        at = now() - timedelta(days=30 if is_begun else 0)
+        agreement = make_agreement(world, at=at, starts_on=read(today, at))
+        return f"/visits/{make_visit(world, agreement, at=at)}"
+
+    return make
+
+
+def undated(world):
+    """The page of an agreement made for it that grants visits."""
+    make_catalogue(world.tx, world.program)
+    agreement = make_agreement(world, at=now(), starts_on=read(today, now()))
+    return f"/agreements/A-{world.dealer.company_code}-{agreement.number}"
+
+
+def called(world):
+    """The page of a service call made for it, of which a note was made."""
+    make_catalogue(world.tx, world.program)
+    ref = make_call(world, at=now())
+    record_call_event(
+        world.tx,
+        actor=world.program,
+        at=now(),
+        ref=ref,
+        event_count=1,
+        kind=CallEventKind.NOTED,
+        words="Seen",
+    )
+    world.tx.flush()
+    return f"/calls/{ref}"
+
+
+def site_to_call(world):
+    """The page that opens a call of a unit made for it."""
+    make_catalogue(world.tx, world.program)
+    return f"/calls/new?source={in_place(world).removeprefix('/sources/')}"
+
+
+def used(world):
+    """The page of an agreement of which something was used."""
+    make_catalogue(world.tx, world.program)
+    agreement = make_agreement(world, at=now(), starts_on=read(today, now()))
+    make_use(world, agreement, at=now())
+    return f"/agreements/A-{world.dealer.company_code}-{agreement.number}"
+
+
+def required(world):
+    """The page of an agreement with something to confirm."""
+    make_catalogue(world.tx, world.program)
+    said = {"offer_key": "custom", "choices": {"after-hours": True, "response-48h": 2}, "at": now()}
+    agreement = make_agreement(world, starts_on=read(today, now()), **said)
+    return f"/agreements/A-{world.dealer.company_code}-{agreement.number}"
+
+
+def builder(world):
+    """The builder, with a site to choose."""
+    make_catalogue(world.tx, world.program)
+    world.refer(at=now())
+    return "/agreements/new?offer=custom"
+
+
 def at(address):
     return lambda world: address.format(dealer=world.dealer.company_code, account=world.account.company_code)
 
@@ -497,6 +601,29 @@ CASES = [
     Case("warranty.add_site", ACCOUNT, after(project_in_place, "/sites"), "Add the site", {"name": "Guest house"}),
     Case("warranty.record_project_events", ACCOUNT, after(project_in_place, "/record?kind=moved"), "Record for these sources"),
     Case("warranty.start_serials", ACCOUNT, serials_preview, "Import 1 row"),
+    Case("support.build_agreement", DEALER, builder, "Save the draft", {"customer": "E", "choices-1-count": "1"}),
+    Case("support.edit_agreement", DEALER, after(agreed("draft"), "/edit"), "Save the draft"),
+    Case("support.offer_agreement", PROGRAM, after(agreed("draft"), "/offer"), "Offer it to the dealer", {"net_cents-0": "1.00", "tax_rate": "8.25"}),
+    Case("support.revise_agreement", DEALER, after(agreed("offered"), "/revise"), "Take it back to a draft", {"reason": "More"}),
+    Case("support.accept_agreement", DEALER, after(agreed("offered"), "/accept"), "Accept the agreement", {"is_accepted": "y"}),
+    Case("support.decline_agreement", DEALER, after(agreed("offered"), "/decline"), "Decline the agreement", {"reason": "No"}),
+    Case("support.withdraw_agreement", DEALER, after(agreed("draft"), "/withdraw"), "Take the agreement back", {"reason": "No"}),
+    Case("support.terminate_agreement", DEALER, after(agreed("accepted"), "/terminate"), "End the agreement", {"last_on": TODAY, "reason": "Sold"}),
+    Case("support.renew_agreement", DEALER, after(agreed("accepted"), "/renew"), "Make the draft"),
+    Case("support.plan_visit", DEALER, after(undated, "/visits/plan"), "Plan the visit", {"day": NEXT_OPEN, "starts": "09:00", "ends": "10:00", "purposes": ["Onsite training"]}),
+    Case("support.move_visit", ACCOUNT, after(visited(), "/move"), "Save the change", {"words": "Ring"}),
+    Case("support.cancel_visit", ACCOUNT, after(visited(), "/cancel"), "Cancel the visit", {"reason": "Flooded"}),
+    Case("support.convert_visit", DEALER, after(visited(), "/convert"), "Change it for a remote session", {"problem": "Dark"}),
+    Case("support.sign_off_visit", ACCOUNT, after(visited(is_begun=True), "/sign-off"), "Sign it off", {"report": "Done", "signed_name": "E"}),
+    Case("support.record_use", PROGRAM, after(undated, "/use?grant=visits"), "Record it", {"words": "Check"}),
+    Case("support.reverse_use", PROGRAM, after(used, "/uses/1/reverse"), "Take it back", {"reason": "Wrong"}),
+    Case("support.top_up_agreement", PROGRAM, after(undated, "/top-up"), "Add it", {"net_cents": "900.00", "tax_basis_points": "8.25"}),
+    Case("support.mark_requirement", PROGRAM, after(required, "/requirements/confirmed:after-hours"), "Save"),
+    Case("support.record_system", ACCOUNT, after(project_in_place, "/systems"), "Record it"),
+    Case("support.preview_load", PROGRAM, catalogue_preview, "Load 1 new version", {"reason": "New"}),
+    Case("support.open_call", DEALER, site_to_call, "Open the call", {"problem": "Dark"}),
+    Case("support.record_call_event", PROGRAM, after(called, "/record?kind=paused"), "Pause", {"words": "Away"}),
+    Case("support.correct_call_event", PROGRAM, after(called, "/events/2/correct"), "Take it out", {"reason": "Wrong"}),
     Case("quotes.order_replacement", ACCOUNT, after(shipped, "/replace"), "Replace these", {"reason": "Dark", "failed_on": TODAY}, frozenset({200})),
 ]  # fmt: skip
 ELSEWHERE = {
@@ -519,6 +646,8 @@ ELSEWHERE = {
     "referral.accept_referral": "has no field",
     "warranty.continue_serials": "has no field",
     "warranty.import_serials": "takes a file, as the tests of serial numbers try it",
+    "support.show_grants": "shows what is typed; its form is that of build_agreement, and it saves nothing",
+    "support.load_catalogue": "takes a file, as the tests of the catalogue try it",
     "referral.end_delegation": "has no field",
     "referral.remove_view": "its one field is spoilt in tests/quotes/test_lists.py",
     "referral.retry_mail": "has no field",
@@ -558,6 +687,14 @@ class Sweep:
             valid |= {"typed_account_number": self.world.number, "typed_name": self.world.dealer.name}
         if self.case.endpoint == "ledger.close_year":
             valid |= {"typed_year": page.address.split("/")[3]}
+        if self.case.endpoint == "support.accept_agreement":
+            valid |= {"typed_name": self.world.dealer.name}
+        if self.case.endpoint == "support.build_agreement":
+            valid |= {
+                "sites": [
+                    each.get("value") for each in page.tree.iter("input") if each.get("name") == "sites"
+                ][:1]
+            }
         if "account_code" in valid:
             valid |= {"account_code": self.world.account.company_code, "project_name": f"New {next(_count)}"}
         self.said = filled_in(page.tree, form) | valid
@@ -624,6 +761,10 @@ READ = {
     "/quotes/{quote}": "revision against", "/quotes/{quote}/revisions/1.pdf": "paper", "/quotes/{quote}/revisions/1/remark": "line missing", "/quotes/{draft}/draft/copy": "words source revision", "/quotes/{draft}/draft/hint": "model_number need", "/quotes/{draft}/bill/{bill}": "sheet heading columns_of model_number quantity use-0 add_up", "/quotes/{draft}/bill/{bill}/refused": "sheet heading columns_of room",
     "/referrals/new": "region family again", "/settings/exchange-rates/new": "currency",
     "/quotes": "state project company model referral since until least most after", "/quotes.xlsx": "until most after",
+    "{agreement}/use": "grant", "{agreement}/entitlement": "kind source_ref site_ref platform grant_key amount day as_of",
+    "/agreements": "state offer customer company within after", "/agreements.xlsx": "customer offer", "/agreements/new": "offer dealer",
+    "/calls": "state priority handler company project agreement source after", "/calls/new": "source site agreement",
+    "/visits": "state month project after", "/support/offers/silver": "version", "/support/calendars/site-hours": "version",
     "/referrals": "state words since until after", "/referrals.xlsx": "words since after", "/sign-in": "next",
 }  # fmt: skip
 """What the pages read off their address."""
@@ -649,6 +790,7 @@ def test_nothing_in_an_address_breaks_a_page(who, app, client, world):
         "quote": world.submit(at=now()),
         "draft": draft,
         "bill": bill,
+        "agreement": used(world),
     }
     addresses = [
         f"{path.format(**named)}?{word}={text}"
@@ -662,7 +804,7 @@ def test_nothing_in_an_address_breaks_a_page(who, app, client, world):
             ("quotes", ""), ("quotes", "/draft"), ("quotes", "/revisions/1/approve"), ("quotes", "/revisions/1/services/counter"), ("quotes", "/revisions/1.pdf"), ("quotes", "/files"), (f"quotes/{draft}/files", ""), ("quotes", "/bill"), (f"quotes/{draft}/bill", "/refused"), ("calendar", ".ics"), ("projects", ""), ("projects", "/milestones/install"), (f"projects/R-{world.dealer.company_code}-1/milestones", ""), ("outbox", ""), ("referrals", "/choose"), ("orders", "/replace"), ("orders", ""), ("orders", "/cancel"), ("orders", "/ship"), ("orders", "/return"),
             ("referrals", ""), ("referrals", "/refuse"), ("companies", ""), ("people", ""), ("settings", ""),
             ("prices", ""), ("prices/imports", ""), ("credit/imports", ""), ("credit/imports", "/refused"), ("levels", ""), ("credit", "/2026"), ("credit/X", ""), ("credit/X/statements", ""), ("disputes", ""), ("disputes", "/answer"), ("invitations", ""),
-            ("reset-password", ""),
+            ("reset-password", ""), ("support/offers", ""), ("support/calendars", ""), ("support/load", ""), ("agreements", ""), ("agreements", "/entitlement"), (f"{named['agreement'][1:]}/requirements", ""), (f"{named['agreement'][1:]}/uses", "/reverse"), ("visits", ""), ("visits", "/move"), ("visits", "/checklist"), ("calls", ""), ("calls", "/record"),
         )
         for text in NASTY
     ]  # fmt: skip

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from quotes.models.orders import Order
+from referral.clock import business_day
 from referral.errors import Refusal
 from referral.ids import PublicNumber
 from referral.models import Company, Referral, User
@@ -17,9 +18,10 @@ from referral.permissions import Permission, Viewer
 from warranty.models.claims import Claim
 from warranty.models.sources import InstalledSource, Site, SourceEvent
 from warranty.queries.claims import ClaimRow, claim_by_ref, found_by, live_claim_of, row_of
-from warranty.queries.claims_answers import claim_answer
+from warranty.queries.claims_answers import claim_answer, covering_plans
 from warranty.queries.sources import source_by_ref
 from warranty.rules.answers import Answer
+from warranty.rules.coverage import Cover
 from warranty.states import IN_PLACE, ClaimState, SourceEventKind, Verdict
 
 
@@ -56,6 +58,8 @@ class ClaimPage:
     may_decide: bool
     """Whether the viewer can decide or fulfil it, as far as roles go."""
     may_withdraw: bool
+    plans: tuple[Cover, ...]
+    """Support plans that cover what the warranty does not, while it is undecided: a hint, no part of the answer."""
 
     @property
     def verdict(self) -> Verdict:
@@ -99,6 +103,7 @@ def claim_page(tx: Session, *, viewer: Viewer, at: datetime, ref: str) -> ClaimP
     is_frozen = claim.answer != ""
     answer = claim_answer(tx, claim, source, at)
     opener_company = tx.scalars(sa.select(User.company_id).where(User.id == claim.opened_by)).one()
+    plans = () if is_frozen else _plans(tx, claim, source, at)
     return ClaimPage(
         row=row,
         claim=claim,
@@ -118,7 +123,13 @@ def claim_page(tx: Session, *, viewer: Viewer, at: datetime, ref: str) -> ClaimP
         may_withdraw=viewer.may(Permission.CLAIM_OPEN)
         and opener_company == viewer.company_id
         and claim.state in {ClaimState.OPEN, ClaimState.ACCEPTED},
+        plans=plans,
     )
+
+
+def _plans(tx: Session, claim: Claim, source: InstalledSource, at: datetime) -> tuple[Cover, ...]:
+    as_of = claim.closed_at or at
+    return covering_plans(tx, source, failed_on=claim.failed_on, reported_on=claim.reported_on, as_of=as_of)
 
 
 @dataclass(frozen=True)
@@ -137,9 +148,11 @@ class ClaimableSource:
     project_name: str
     account_name: str
     ordered_on: date
+    plans: tuple[Cover, ...]
+    """Support plans that cover a failure today, where the warranty does not: a service call is opened for them."""
 
 
-def claimable_source(tx: Session, *, viewer: Viewer, ref: str) -> ClaimableSource:
+def claimable_source(tx: Session, *, viewer: Viewer, at: datetime, ref: str) -> ClaimableSource:
     """Return the source to open a claim of. Raises Refusal(not_found), (forbidden), (not_in_place), (claim_open)."""
     source = tx.scalars(source_by_ref(tx, viewer, ref)).one_or_none()
     if source is None:
@@ -153,6 +166,7 @@ def claimable_source(tx: Session, *, viewer: Viewer, ref: str) -> ClaimableSourc
     site = tx.get_one(Site, (source.dealer_id, source.site_id))
     dealer, account = (tx.get_one(Company, each) for each in (source.dealer_id, source.account_id))
     project = tx.get_one(Referral, (source.dealer_id, source.referral_id))
+    day = business_day(at, site.time_zone)
     return ClaimableSource(
         ref=ref,
         quantity=source.quantity,
@@ -166,6 +180,7 @@ def claimable_source(tx: Session, *, viewer: Viewer, ref: str) -> ClaimableSourc
         project_name=project.project_name,
         account_name=account.name,
         ordered_on=source.ordered_on,
+        plans=covering_plans(tx, source, failed_on=day, reported_on=day, as_of=at),
     )
 
 

@@ -18,8 +18,9 @@ from referral.text import fold, say_day
 from warranty.models.sources import InstalledSource, Site
 from warranty.models.terms import WarrantyTerm
 from warranty.queries.facts import events_of, facts_of
+from warranty.queries.plans import plans_of
 from warranty.queries.sources import source_by_ref
-from warranty.rules.coverage import Coverage, SourceFacts, Term, decide
+from warranty.rules.coverage import Cover, Coverage, Plan, SourceFacts, Term, decide, plan_covers
 from warranty.rules.standing import Event, known_at, moves_of, site_on
 from warranty.rules.wording import say_answer
 from warranty.states import SourceEventKind, StartRule
@@ -99,6 +100,8 @@ class CoverageAnswer:
     facts: SourceFacts
     today_on: date
     """The day at the site of the instant it was asked at."""
+    plan_covers: tuple[Cover, ...]
+    """What support plans for its site cover on any day, by start, as it was known."""
 
 
 def coverage_of(
@@ -180,12 +183,19 @@ def answer_for(
     site_id, room = site_on(known, day)
     site = None if site_id is None else sites[site_id]
     facts = facts_of(tx, source.dealer_id, [source.id], as_of=instant)[source.id]
-    coverage = decide(facts, failed_on=failed_on, reported_on=reported, site_id=site_id)
+    plans = source_plans(tx, source, sites, instant)
+    coverage = decide(facts, failed_on=failed_on, reported_on=reported, site_id=site_id, plans=plans)
     known_now: tuple[str, ...] = ()
     if instant < at:
         by_now = facts_of(tx, source.dealer_id, [source.id], as_of=at)[source.id]
         its_site = site_on(known_at(events, at), day)[0]
-        said_now = decide(by_now, failed_on=failed_on, reported_on=reported, site_id=its_site)
+        said_now = decide(
+            by_now,
+            failed_on=failed_on,
+            reported_on=reported,
+            site_id=its_site,
+            plans=source_plans(tx, source, sites, at),
+        )
         if (said_now.verdict, said_now.covers) != (coverage.verdict, coverage.covers):
             known_now = say_answer(said_now)
     return CoverageAnswer(
@@ -201,7 +211,18 @@ def answer_for(
         known_now=known_now,
         facts=facts,
         today_on=business_day(at, zone_at(events, sites, at)),
+        plan_covers=plan_covers(facts, plans, site_id),
     )
+
+
+def source_plans(
+    tx: Session, source: InstalledSource, site_ids: Collection[UUID], as_of: datetime
+) -> tuple[Plan, ...]:
+    """Return the support plans for any of the sites, as they cover this source, as they were recorded by an instant."""
+    found = plans_of(
+        tx, dealer_id=source.dealer_id, site_ids=site_ids, families=(source.family,), as_of=as_of
+    )
+    return found[source.family]
 
 
 def _instant(

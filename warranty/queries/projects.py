@@ -23,9 +23,9 @@ from referral.queries.referrals import dealer_of_number, referrals_seen_by
 from referral.queries.settings import today
 from warranty.models.claims import Claim
 from warranty.models.sources import InstalledSource, Site
-from warranty.queries.facts import facts_of
+from warranty.queries.bars import source_bars
 from warranty.queries.sources import sources_seen_by
-from warranty.rules.bars import Bar, bar_of
+from warranty.rules.bars import Bar
 from warranty.states import IN_PLACE, KETRA, LIVE_CLAIM_STATES, Lacking, Standing
 
 SOURCE_ROWS = 200
@@ -155,7 +155,7 @@ def project_sources(
     seen = sources_seen_by(viewer).where(*in_project)
     lines = line_counts(viewer, dealer_id, referral.id)
     day = today(tx, at)
-    rows, then = _placed(tx, seen, dealer, day, after, limit)
+    rows, then = _placed(tx, seen, dealer, at, day, after, limit)
     open_lines = tx.execute(
         sa.select(lines)
         .where(lines.c.ordered - lines.c.cancelled - lines.c.shipped > 0)
@@ -325,7 +325,13 @@ def _line_count(dealer_code: str, row: sa.Row[Any]) -> LineCount:
 
 
 def _placed(
-    tx: Session, seen: sa.Select[Any], dealer: Company, day: date, after: str | None, limit: int
+    tx: Session,
+    seen: sa.Select[Any],
+    dealer: Company,
+    at: datetime,
+    day: date,
+    after: str | None,
+    limit: int,
 ) -> tuple[tuple[PlacedSource, ...], str | None]:
     """Return a page along the index of the project's places. Raises Refusal(not_found) for a key of elsewhere."""
     order = (InstalledSource.site_id, InstalledSource.room, InstalledSource.number)
@@ -358,8 +364,7 @@ def _placed(
         .order_by(*order)
         .limit(limit + 1)
     ).all()
-    facts = facts_of(tx, dealer.id, [row.id for row, *_ in found[:limit]])
-    bars = {source_id: bar_of(said, today=day, asked_on=day) for source_id, said in facts.items()}
+    bars = source_bars(tx, dealer.id, [row for row, *_ in found[:limit]], at=at, day=day)
     rows = tuple(
         PlacedSource(
             ref=str(PublicNumber("U", dealer.code, row.number)),

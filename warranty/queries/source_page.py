@@ -146,7 +146,6 @@ def source_page(
     is_in_place = source.standing in IN_PLACE
     is_own = viewer.may(Permission.SOURCE_RECORD) and viewer.company_id == source.account_id
     is_live = any(claim.state in LIVE_CLAIM_STATES for claim in claims)
-    covers = answer.coverage.covers
     return SourcePage(
         source=source,
         ref=answer.ref,
@@ -158,7 +157,12 @@ def source_page(
         account_name=account.name,
         other_refs=others,
         answer=answer,
-        bar=bar_of(answer.facts, today=answer.today_on, asked_on=answer.coverage.decides_on, plans=covers),
+        bar=bar_of(
+            answer.facts,
+            today=answer.today_on,
+            asked_on=answer.coverage.decides_on,
+            plans=answer.plan_covers,
+        ),
         events=_history(rows, events, sites, others, answer.as_of, is_own=is_own),
         claims=claims,
         is_in_place=is_in_place,

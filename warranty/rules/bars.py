@@ -73,7 +73,7 @@ def bar_of(source: SourceFacts, *, today: date, asked_on: date, plans: Sequence[
             state.gone_on,
             today,
             asked_on,
-            *(plan.ends_on for plan in plans),
+            *(day for plan in plans for day in (plan.starts_on, plan.ends_on)),
         )
         if day is not None
     ]
@@ -117,8 +117,7 @@ def _stretches(
         words = f"Not determined from {say_day(after)} on"
         found.append((SpanKind.UNKNOWN, after, there_until, words))
     elif after is not None and period.limit_on is not None:
-        words = f"Gap: no warranty from {say_day(after)} on; a support plan can cover it until the limit"
-        found.append((SpanKind.GAP, after, min(period.limit_on, there_until), words))
+        found += _gaps(after, min(period.limit_on, there_until), plans)
     if state.gone_on is not None:
         found.append((SpanKind.GONE, state.gone_on, last, f"Taken out on {say_day(state.gone_on)}"))
     found += [
@@ -132,3 +131,22 @@ def _stretches(
         if plan.by != WARRANTY
     ]
     return found
+
+
+def _gaps(after: date, until: date, plans: Sequence[Cover]) -> list[tuple[SpanKind, date, date, str]]:
+    """Return the days after the warranty that no plan covers, through `until`."""
+    found: list[tuple[SpanKind, date, date, str]] = []
+    for plan in sorted(plans, key=lambda plan: plan.starts_on):
+        if plan.by != WARRANTY and plan.ends_on >= after and plan.starts_on <= until:
+            last = plan.starts_on - _ONE_DAY
+            if last >= after:
+                days = (last - after).days + 1
+                length = "1 day" if days == 1 else f"{days:,} days"
+                words = (
+                    f"{plan.by} starts {say_day(plan.starts_on)}: gap of {length}, from {say_day(after)} on"
+                )
+                found.append((SpanKind.GAP, after, last, words))
+            after = max(after, plan.ends_on + _ONE_DAY)
+    nothing = "nothing covers it" if plans else "no warranty"
+    words = f"Gap: {nothing} from {say_day(after)} on; a support plan can cover it until the limit"
+    return [*found, (SpanKind.GAP, after, until, words)]

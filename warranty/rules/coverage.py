@@ -318,16 +318,42 @@ def _may_have_started(source: SourceFacts, period: WarrantyPeriod, day: date) ->
     return period.is_assumed and not source.is_replacement and shipped is not None and shipped <= day
 
 
+def plan_covers(source: SourceFacts, plans: Sequence[Plan], site_id: UUID | None) -> tuple[Cover, ...]:
+    """Return what plans for a site cover of a source on any day, by start: cut to the limit of ten years, and to its end."""
+    period, gone_on = warranty_of(source), source.standing.gone_on
+    covers = [
+        _cover(plan, period, gone_on)
+        for plan in sorted(plans, key=lambda plan: (plan.starts_on, plan.name))
+        if site_id in plan.site_ids and (plan.covers_parts or plan.covers_labor)
+    ]
+    return tuple(cover for cover in covers if cover.starts_on <= cover.ends_on)
+
+
+def _cover(plan: Plan, period: WarrantyPeriod, gone_on: date | None) -> Cover:
+    """Return what a plan covers: until its end, the ten years, or the day before it was taken out."""
+    last = min(
+        plan.ends_on,
+        plan.ends_on if period.limit_on is None else period.limit_on,
+        plan.ends_on if gone_on is None else gone_on - _ONE_DAY,
+    )
+    return Cover(plan.name, plan.provider, plan.covers_parts, plan.covers_labor, plan.starts_on, last)
+
+
 def _by_plans(
     plans: Sequence[Plan], day: date, site_id: UUID | None, period: WarrantyPeriod, gone_on: date | None
 ) -> tuple[list[Cover], list[str]]:
     """Return (plans that cover it, by start; reasons). A cover ends with the ten years, or when it was taken out."""
     covers: list[Cover] = []
     said: list[str] = []
+    reached = period.ends_on
     for plan in sorted(plans, key=lambda plan: (plan.starts_on, plan.name)):
         days = f"{say_day(plan.starts_on)} through {say_day(plan.ends_on)}"
+        is_here = site_id in plan.site_ids and (plan.covers_parts or plan.covers_labor)
         if not plan.starts_on <= day <= plan.ends_on:
             said.append(f"{plan.name} covers {days}, not {say_day(day)}.")
+            if is_here and reached is not None and reached < day < plan.starts_on:
+                gap = _days((plan.starts_on - reached).days - 1)
+                said.append(f"{plan.name} starts {say_day(plan.starts_on)}: gap of {gap}.")
         elif site_id is None or site_id not in plan.site_ids:
             said.append(f"{plan.name} is not for the site it was at on {say_day(day)}.")
         elif not (plan.covers_parts or plan.covers_labor):
@@ -337,18 +363,15 @@ def _by_plans(
                 f"{plan.name} covers it at most {LIMIT_MONTHS} months past its warranty: {say_day(period.limit_on)}."
             )
         else:
-            last = min(
-                plan.ends_on,
-                plan.ends_on if period.limit_on is None else period.limit_on,
-                plan.ends_on if gone_on is None else gone_on - _ONE_DAY,
-            )
-            grants = (plan.covers_parts, plan.covers_labor)
-            covers.append(Cover(plan.name, plan.provider, *grants, plan.starts_on, last))
-            said.append(f"{plan.name} covers {days}: {GRANTED[grants]}.")
+            cover = _cover(plan, period, gone_on)
+            covers.append(cover)
+            said.append(f"{plan.name} covers {days}: {GRANTED[cover.parts, cover.labor]}.")
             if period.limit_on is None:
                 said.append(
                     "The end of its warranty is unknown, so that the limit of ten years is not applied."
                 )
+        if is_here and reached is not None:
+            reached = max(reached, plan.ends_on)
     return covers, said
 
 

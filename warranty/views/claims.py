@@ -90,7 +90,7 @@ def open_claim(ref: str) -> Answer:
             claim_ref = str(PublicNumber("C", number.dealer_code if number else "", claim.number))
             flash(f"{claim_ref} is open. Both sides are told by mail.", "success")
             return redirect(url_for("warranty.show_claim", ref=claim_ref), 303)
-    source = ask(claimable_source, viewer=current_viewer(), ref=ref)
+    source = ask(claimable_source, viewer=current_viewer(), at=now(), ref=ref)
     if not form.is_submitted() and source.quantity == 1:
         form.quantity.data = 1
     refusal: Refusal | None = g.get("refusal")

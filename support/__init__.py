@@ -1,0 +1,1 @@
+"""Support: offers, agreements, visits, service calls and their clocks."""

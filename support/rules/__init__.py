@@ -1,0 +1,1 @@
+"""Rules of support: pure functions over dated data."""
