@@ -353,10 +353,22 @@ def test_only_a_dated_visit_that_is_not_over_becomes_a_session(tx, gold):
     assert tx.scalars(sa.select(ServiceCall)).all() == []
 
 
-def test_a_visit_whose_grant_names_no_session_stays_a_visit(tx):
+def test_a_utility_day_of_a_custom_plan_becomes_a_session_too(tx):
     plan = custom(tx)
     ref = plan.plan(grant_key="preventive-maintenance")
-    refused(tx, "not_granted", convert_visit, **plan.converting(ref))
+    plan.convert(ref)
+    assert plan.visit(ref).state is VisitState.CONVERTED
+    assert tx.scalars(sa.select(ServiceCall)).one().visit_id == plan.visit(ref).id
+
+
+def test_a_day_that_was_bought_names_no_session_and_stays_a_visit(tx, gold):
+    top_up_agreement(
+        tx, actor=gold.world.program, at=AT, ref=gold.ref, grant_key="additional-days", contract_year=1,
+        amount=1, bought_on=AT.date(), net_cents=90_000, tax_basis_points=0, words="One day more",
+        idempotency_key="day",
+    )  # fmt: skip
+    ref = gold.plan(grant_key="additional-days")
+    refused(tx, "not_granted", convert_visit, **gold.converting(ref))
 
 
 # signing off ------------------------------------------------------------------------------------
