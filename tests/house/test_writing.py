@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from tests.house.source import ROOT, functions_of, imports_of, module_files, name_of, room_of, tree_of
+from tests.house.source import FLOORS, ROOT, functions_of, imports_of, module_files, name_of, room_of, tree_of
 
 CLOCKS = {"now", "utcnow", "today", "time", "time_ns", "monotonic"}
 HELPERS_THAT_TAKE_NO_ACTOR = {
@@ -115,7 +115,7 @@ def test_no_state_is_assigned_outside_the_table_of_moves():
     assert not wrong
 
 
-@pytest.mark.parametrize("floor", ["ledger", "quotes", "referral"])
+@pytest.mark.parametrize("floor", FLOORS)
 def test_no_float_comes_near_money(floor):
     wrong = []
     for path in (ROOT / floor).rglob("*.py"):
